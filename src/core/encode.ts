@@ -1,0 +1,445 @@
+import { createHash } from 'node:crypto';
+import {
+  Bool,
+  type Data,
+  type DataType,
+  Field,
+  Float32,
+  Float64,
+  Int32,
+  List,
+  makeData,
+  RecordBatch,
+  Schema,
+  Struct,
+  Table,
+  Utf8,
+} from 'apache-arrow';
+import {
+  type AnyColumnData,
+  type AnyColumns,
+  type ColumnData,
+  type ColumnName,
+  type ColumnSpec,
+  type Columns,
+  isRagged,
+  type Kind,
+  type KnownColumn,
+  rowsOf,
+  vocabulary,
+} from './columns.ts';
+import { RlevError } from './errors.ts';
+
+/** The specs of columns that are not in the vocabulary: a user's `data.*`. */
+export type Specs = { readonly [name: string]: ColumnSpec };
+
+/** Columns of one batch, on their way between stages. */
+export type Batch = Table;
+
+/** The canonical buffers of one column: what Arrow stores and what identity hashes, built in one place. */
+interface Buffers {
+  readonly rows: number;
+  readonly nulls: number;
+  /** Bit-packed, least significant first; absent where nothing is null. */
+  readonly validity?: Uint8Array;
+  /** Offsets of lists, or of strings where there is no list. */
+  readonly offsets?: Int32Array;
+  /** Offsets of the strings inside lists. */
+  readonly innerOffsets?: Int32Array;
+  readonly values: Uint8Array | Int32Array | Float32Array | Float64Array;
+}
+
+/**
+ * One record batch from typed columns: declared schema and nullability, offsets from zero, no dictionaries. The same
+ * columns always give the same buffers.
+ *
+ * @throws RlevError `stage/contract` for an unknown name, data of another type, or columns of unequal length.
+ */
+export function encode(columns: AnyColumns, specs: Specs = {}): RecordBatch {
+  const names = Object.keys(columns);
+  const rows = names.length === 0 ? 0 : rowsOf(columns[names[0]!]!);
+  const fields: Field[] = [];
+  const children: Data[] = [];
+  for (const name of names) {
+    const spec = specOf(name, specs);
+    const buffers = canonical(name, spec, columns[name]!);
+    if (buffers.rows !== rows) {
+      throw new RlevError({
+        code: 'stage/contract',
+        message: `Column ${name} has ${buffers.rows} rows, ${names[0]} has ${rows}.`,
+        value: buffers.rows,
+      });
+    }
+    const type = arrowType(spec.kind);
+    fields.push(new Field(name, type, spec.nullable));
+    children.push(toData(type, spec.kind, buffers));
+  }
+  const type = new Struct(fields);
+  const data = makeData({ type, length: rows, nullCount: 0, children });
+  return new RecordBatch(new Schema(fields), data);
+}
+
+/** A batch from typed columns. */
+export function batchOf(columns: AnyColumns, specs: Specs = {}): Batch {
+  return new Table([encode(columns, specs)]);
+}
+
+/** The spec of a column of a batch, read from its Arrow field where the vocabulary has none. */
+export function specsOf(batch: Batch): Specs {
+  const specs: Record<string, ColumnSpec> = {};
+  for (const field of batch.schema.fields) {
+    specs[field.name] =
+      field.name in vocabulary
+        ? vocabulary[field.name as KnownColumn]
+        : { kind: kindOf(field.type), nullable: field.nullable, doc: "a user's own column" };
+  }
+  return specs;
+}
+
+/** The typed data of one column. Numbers are views where the batch is one chunk. */
+export function columnOf<N extends ColumnName>(batch: Batch, name: N): ColumnData<N> {
+  const vector = batch.getChild(name);
+  if (!vector) {
+    throw new RlevError({
+      code: 'stage/contract',
+      message: `The batch has no column ${name}; it has ${batch.schema.fields.map((f) => f.name).join(', ')}.`,
+      value: name,
+    });
+  }
+  const spec = specsOf(batch)[name]!;
+  const chunks = vector.data.map((d) => fromData(spec, d));
+  return (chunks.length === 1 ? chunks[0] : concatenate(chunks)) as ColumnData<N>;
+}
+
+/** The typed data of several columns. */
+export function columnsOf<N extends ColumnName>(batch: Batch, names: readonly N[]): Columns<N> {
+  return Object.fromEntries(names.map((name) => [name, columnOf(batch, name)])) as Columns<N>;
+}
+
+/** All columns of a batch. */
+export function allColumnsOf(batch: Batch): AnyColumns {
+  return columnsOf(batch, batch.schema.fields.map((f) => f.name) as ColumnName[]);
+}
+
+/** A batch with columns added to it, or replaced in place. Rows and order are the batch's. */
+export function withColumns(batch: Batch, added: Batch): Batch {
+  if (batch.schema.fields.length === 0) return added;
+  const vectors = Object.fromEntries(
+    [...batch.schema.fields, ...added.schema.fields].map((f) => [
+      f.name,
+      (added.getChild(f.name) ?? batch.getChild(f.name))!,
+    ]),
+  );
+  return new Table(vectors);
+}
+
+/** Rows of a batch by index, in the order given; an index may repeat. */
+export function takeRows(batch: Batch, indices: ArrayLike<number>): Batch {
+  const specs = specsOf(batch);
+  const taken: Record<string, AnyColumnData> = {};
+  for (const [name, data] of Object.entries(allColumnsOf(batch))) taken[name] = take(data, indices);
+  return batchOf(taken, specs);
+}
+
+/** Rows of one column's data by index. */
+export function take(data: AnyColumnData, indices: ArrayLike<number>): AnyColumnData {
+  const n = indices.length;
+  if (isRagged(data)) {
+    const offsets = new Int32Array(n + 1);
+    for (let i = 0; i < n; i++) {
+      const row = indices[i]!;
+      offsets[i + 1] = offsets[i]! + data.offsets[row + 1]! - data.offsets[row]!;
+    }
+    const values =
+      data.values instanceof Int32Array ? new Int32Array(offsets[n]!) : new Float32Array(offsets[n]!);
+    for (let i = 0; i < n; i++) {
+      const row = indices[i]!;
+      values.set(data.values.subarray(data.offsets[row], data.offsets[row + 1]), offsets[i]);
+    }
+    const valid = data.valid && Uint8Array.from({ length: n }, (_, i) => data.valid![indices[i]!]!);
+    return { offsets, values, ...(valid && { valid }) } as AnyColumnData;
+  }
+  if (Array.isArray(data)) return Array.from({ length: n }, (_, i) => data[indices[i]!]) as AnyColumnData;
+  const source = data as Int32Array | Float32Array | Float64Array | Uint8Array;
+  const out = new (source.constructor as new (n: number) => typeof source)(n);
+  for (let i = 0; i < n; i++) out[i] = source[indices[i]!]!;
+  return out as AnyColumnData;
+}
+
+/** sha256 over names, kinds and canonical buffers: equal for equal columns, whatever made or stored them. */
+export function contentHash(columns: AnyColumns, specs: Specs = {}): string {
+  const hash = createHash('sha256');
+  for (const name of Object.keys(columns).sort()) {
+    const spec = specOf(name, specs);
+    const b = canonical(name, spec, columns[name]!);
+    const parts = [b.validity, b.offsets, b.innerOffsets, b.values];
+    hash.update(
+      JSON.stringify([name, spec.kind, spec.nullable, b.rows, parts.map((p) => p?.byteLength ?? -1)]),
+    );
+    for (const part of parts) {
+      if (part) hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+    }
+  }
+  return hash.digest('hex');
+}
+
+function specOf(name: string, specs: Specs): ColumnSpec {
+  const spec = name in vocabulary ? vocabulary[name as KnownColumn] : specs[name];
+  if (spec) return spec;
+  throw new RlevError({
+    code: 'stage/contract',
+    message: `No column is called ${name}.`,
+    value: name,
+    help: "Name a column of the vocabulary (src/core/columns.ts), or `data.<field>` for one of the data's own.",
+  });
+}
+
+function arrowType(kind: Kind): DataType {
+  switch (kind) {
+    case 'utf8':
+      return new Utf8();
+    case 'bool':
+      return new Bool();
+    case 'int32':
+      return new Int32();
+    case 'float32':
+      return new Float32();
+    case 'float64':
+      return new Float64();
+    case 'list<int32>':
+      return new List(new Field('item', new Int32(), false));
+    case 'list<float32>':
+      return new List(new Field('item', new Float32(), false));
+    case 'list<utf8>':
+      return new List(new Field('item', new Utf8(), false));
+  }
+}
+
+function kindOf(type: DataType): Kind {
+  const text = `${type}`;
+  const kinds: Record<string, Kind> = {
+    Utf8: 'utf8',
+    Bool: 'bool',
+    Int32: 'int32',
+    Float32: 'float32',
+    Float64: 'float64',
+    'List<Int32>': 'list<int32>',
+    'List<Float32>': 'list<float32>',
+    'List<Utf8>': 'list<utf8>',
+  };
+  const kind = kinds[text];
+  if (kind) return kind;
+  throw new RlevError({
+    code: 'stage/contract',
+    message: `No column has the Arrow type ${text}.`,
+    value: text,
+  });
+}
+
+const arrays = { int32: Int32Array, float32: Float32Array, float64: Float64Array } as const;
+
+function canonical(name: string, spec: ColumnSpec, data: AnyColumnData): Buffers {
+  const wrong = (): RlevError =>
+    new RlevError({
+      code: 'stage/contract',
+      message: `Column ${name} must be ${spec.nullable ? 'nullable ' : ''}${spec.kind}, not ${describe(data)}.`,
+      value: describe(data),
+    });
+  const rows = rowsOf(data);
+  if (spec.kind === 'list<int32>' || spec.kind === 'list<float32>') {
+    if (!isRagged(data)) throw wrong();
+    if (!(data.values instanceof (spec.kind === 'list<int32>' ? Int32Array : Float32Array))) throw wrong();
+    if (data.valid && !spec.nullable) throw wrong();
+    const start = data.offsets[0]!;
+    const end = data.offsets[rows]!;
+    const offsets = start === 0 ? data.offsets : data.offsets.map((o) => o - start);
+    const nulls = data.valid ? count(data.valid, 0) : 0;
+    return { rows, nulls, ...packed(data.valid, nulls), offsets, values: data.values.subarray(start, end) };
+  }
+  if (isRagged(data)) throw wrong();
+  if (!Array.isArray(data)) {
+    if (spec.kind === 'bool') {
+      if (!(data instanceof Uint8Array)) throw wrong();
+      return { rows, nulls: 0, values: pack(data) };
+    }
+    if (spec.kind === 'utf8' || spec.kind === 'list<utf8>' || !(data instanceof arrays[spec.kind]))
+      throw wrong();
+    return { rows, nulls: 0, values: data };
+  }
+  const valid = Uint8Array.from(data, (x) => (x === null ? 0 : 1));
+  const nulls = count(valid, 0);
+  if (nulls > 0 && !spec.nullable) throw wrong();
+  const base = { rows, nulls, ...packed(valid, nulls) };
+  if (spec.kind === 'utf8') {
+    if (!data.every((x) => x === null || typeof x === 'string')) throw wrong();
+    return { ...base, ...strings(data as (string | null)[]) };
+  }
+  if (spec.kind === 'list<utf8>') {
+    if (!data.every((x) => x === null || (Array.isArray(x) && x.every((y) => typeof y === 'string'))))
+      throw wrong();
+    const lists = data as (readonly string[] | null)[];
+    const offsets = new Int32Array(rows + 1);
+    for (let i = 0; i < rows; i++) offsets[i + 1] = offsets[i]! + (lists[i]?.length ?? 0);
+    const inner = strings(lists.flatMap((x) => x ?? []));
+    return { ...base, offsets, innerOffsets: inner.offsets, values: inner.values };
+  }
+  if (spec.kind === 'bool') {
+    return { ...base, values: pack(Uint8Array.from(data, (x) => (x ? 1 : 0))) };
+  }
+  if (!spec.nullable || !data.every((x) => x === null || typeof x === 'number')) throw wrong();
+  return { ...base, values: new arrays[spec.kind]((data as (number | null)[]).map((x) => x ?? 0)) };
+}
+
+function toData(type: DataType, kind: Kind, b: Buffers): Data {
+  const base = { length: b.rows, nullCount: b.nulls, nullBitmap: b.validity };
+  switch (kind) {
+    case 'utf8':
+      return makeData({
+        ...base,
+        type: type as Utf8,
+        valueOffsets: b.offsets!,
+        data: b.values as Uint8Array,
+      });
+    case 'bool':
+      return makeData({ ...base, type: type as Bool, data: b.values as Uint8Array });
+    case 'int32':
+      return makeData({ ...base, type: type as Int32, data: b.values as Int32Array });
+    case 'float32':
+      return makeData({ ...base, type: type as Float32, data: b.values as Float32Array });
+    case 'float64':
+      return makeData({ ...base, type: type as Float64, data: b.values as Float64Array });
+    default: {
+      const list = type as List;
+      const itemType = list.children[0]!.type;
+      const length = b.offsets![b.rows]!;
+      const child = b.innerOffsets
+        ? makeData({
+            type: itemType as Utf8,
+            length,
+            nullCount: 0,
+            valueOffsets: b.innerOffsets,
+            data: b.values as Uint8Array,
+          })
+        : makeData({ type: itemType as Float32, length, nullCount: 0, data: b.values as Float32Array });
+      return makeData({ ...base, type: list, valueOffsets: b.offsets!, child: child as Data });
+    }
+  }
+}
+
+function fromData(spec: ColumnSpec, data: Data): AnyColumnData {
+  const n = data.length;
+  const isValid = (i: number): boolean => data.getValid(i);
+  const anyNull = spec.nullable && data.nullCount > 0;
+  switch (spec.kind) {
+    case 'int32':
+    case 'float32':
+    case 'float64': {
+      const values = data.values.subarray(0, n) as Float64Array;
+      return spec.nullable ? Array.from(values, (x, i) => (isValid(i) ? x : null)) : values;
+    }
+    case 'bool': {
+      const bit = (i: number): number =>
+        (data.values[(data.offset + i) >> 3]! >> ((data.offset + i) & 7)) & 1;
+      return spec.nullable
+        ? Array.from({ length: n }, (_, i) => (isValid(i) ? bit(i) === 1 : null))
+        : Uint8Array.from({ length: n }, (_, i) => bit(i));
+    }
+    case 'utf8': {
+      const texts = textsOf(data);
+      return anyNull ? texts.map((t, i) => (isValid(i) ? t : null)) : texts;
+    }
+    case 'list<utf8>': {
+      const inner = textsOf(data.children[0]!);
+      return Array.from({ length: n }, (_, i) =>
+        isValid(i) ? inner.slice(data.valueOffsets[i], data.valueOffsets[i + 1]) : null,
+      ) as AnyColumnData;
+    }
+    default: {
+      const start = n === 0 ? 0 : data.valueOffsets[0]!;
+      const end = n === 0 ? 0 : data.valueOffsets[n]!;
+      const offsets =
+        n === 0
+          ? new Int32Array(1)
+          : start === 0
+            ? data.valueOffsets.subarray(0, n + 1)
+            : data.valueOffsets.subarray(0, n + 1).map((o: number) => o - start);
+      const values = data.children[0]!.values.subarray(start, end);
+      const valid = anyNull ? Uint8Array.from({ length: n }, (_, i) => (isValid(i) ? 1 : 0)) : undefined;
+      return { offsets, values, ...(valid && { valid }) } as AnyColumnData;
+    }
+  }
+}
+
+function concatenate(chunks: readonly AnyColumnData[]): AnyColumnData {
+  const first = chunks[0]!;
+  if (chunks.every(Array.isArray)) return chunks.flat() as AnyColumnData;
+  if (isRagged(first)) {
+    const parts = chunks as readonly { offsets: Int32Array; values: Float32Array; valid?: Uint8Array }[];
+    const rows = parts.reduce((n, p) => n + p.offsets.length - 1, 0);
+    const offsets = new Int32Array(rows + 1);
+    let row = 0;
+    for (const p of parts) {
+      for (let i = 1; i < p.offsets.length; i++, row++) {
+        offsets[row + 1] = offsets[row]! + p.offsets[i]! - p.offsets[i - 1]!;
+      }
+    }
+    const values = joinArrays(parts.map((p) => p.values));
+    const valid = parts.some((p) => p.valid)
+      ? joinArrays(parts.map((p) => p.valid ?? new Uint8Array(p.offsets.length - 1).fill(1)))
+      : undefined;
+    return { offsets, values, ...(valid && { valid }) } as AnyColumnData;
+  }
+  return joinArrays(chunks as Float64Array[]);
+}
+
+function joinArrays<A extends Uint8Array | Int32Array | Float32Array | Float64Array>(parts: readonly A[]): A {
+  const total = parts.reduce((n, p) => n + p.length, 0);
+  const out = new (parts[0]!.constructor as new (n: number) => A)(total);
+  let at = 0;
+  for (const p of parts) {
+    out.set(p, at);
+    at += p.length;
+  }
+  return out;
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function textsOf(data: Data): string[] {
+  return Array.from({ length: data.length }, (_, i) =>
+    decoder.decode(data.values.subarray(data.valueOffsets[i], data.valueOffsets[i + 1])),
+  );
+}
+
+function strings(texts: readonly (string | null)[]): { offsets: Int32Array; values: Uint8Array } {
+  const offsets = new Int32Array(texts.length + 1);
+  for (let i = 0; i < texts.length; i++) {
+    offsets[i + 1] = offsets[i]! + Buffer.byteLength(texts[i] ?? '', 'utf8');
+  }
+  const bytes = Buffer.alloc(offsets[texts.length]!);
+  for (let i = 0; i < texts.length; i++) bytes.write(texts[i] ?? '', offsets[i]!, 'utf8');
+  return { offsets, values: new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+}
+
+function pack(flags: Uint8Array): Uint8Array {
+  const bits = new Uint8Array((flags.length + 7) >> 3);
+  for (let i = 0; i < flags.length; i++) if (flags[i]) bits[i >> 3]! |= 1 << (i & 7);
+  return bits;
+}
+
+function packed(valid: Uint8Array | undefined, nulls: number): { validity?: Uint8Array } {
+  return valid && nulls > 0 ? { validity: pack(valid) } : {};
+}
+
+function count(flags: Uint8Array, of: number): number {
+  let n = 0;
+  for (const flag of flags) if (flag === of) n++;
+  return n;
+}
+
+function describe(data: AnyColumnData): string {
+  if (isRagged(data)) return `a list of ${data.values.constructor.name}${data.valid ? ' with nulls' : ''}`;
+  if (!Array.isArray(data)) return data.constructor.name;
+  const kinds = new Set(data.map((x) => (x === null ? 'null' : Array.isArray(x) ? 'lists' : typeof x)));
+  return `an array of ${[...kinds].join(' and ') || 'nothing'}`;
+}
