@@ -1,0 +1,179 @@
+import type { z } from 'zod';
+import type { ColumnName, Columns } from './columns.ts';
+import type { Batch, Specs } from './encode.ts';
+import type { Place } from './errors.ts';
+import type { Policy } from './services.ts';
+
+/**
+ * The contract of a stage. Four kinds, so that nobody can alter what is not theirs: a source makes rows, a map adds
+ * columns, a select names the rows that go on, an update changes the policy. A definition is data that the checker
+ * and the catalogue read; `create` makes the stage that runs.
+ */
+
+/** `train`, or `eval:` and the id of a branch under `evaluate:`. */
+export type Scope = 'train' | `eval:${string}`;
+
+/** Which cohort a stage works on, and under what. */
+export interface StageEvent {
+  readonly step: number;
+  /** Which refill of the step, from 0. */
+  readonly round: number;
+  readonly scope: Scope;
+  readonly seed: number;
+  /** The published policy version that this cohort is sampled by. */
+  readonly policyVersion: number;
+  readonly signal: AbortSignal;
+}
+
+/** All questions of a source, read before the first step. */
+export interface Dataset {
+  readonly batch: Batch;
+  /** sha256 of what it was read from. */
+  readonly hash: string;
+  /** Where row i stands in its file, for errors. */
+  place(row: number): Place;
+}
+
+/** What a stage is made with. */
+export interface StageSetup {
+  /** Where the stage stands in the pipeline file. */
+  readonly place: Place;
+  readonly seed: number;
+  /** Total steps of the run: what a schedule ends at. */
+  readonly steps: number;
+  /** The policy of the pipeline. @throws RlevError `config/missing` where the pipeline has none */
+  policy(): Policy;
+  /** A path of the pipeline file as an absolute path. */
+  resolve(path: string): string;
+  /** Says something to the user that is no error. */
+  notice(message: string): void;
+}
+
+interface Lifecycle {
+  /** Called once, before anything is written, with the source's whole data: for what needs more than a cohort. */
+  prepare?(dataset: Dataset): void | Promise<void>;
+  /** State is only what `save` writes and `load` reads. */
+  save?(directory: string): Promise<void>;
+  load?(directory: string): Promise<void>;
+  /** Called once, always. */
+  close?(): void | Promise<void>;
+}
+
+export interface SourceStage<A extends ColumnName = ColumnName> extends Lifecycle {
+  dataset(): Promise<Dataset>;
+  /** The rows of a step: a function of the event, never of what was drawn before. */
+  next(event: StageEvent): Columns<A> | Promise<Columns<A>>;
+  /** Specs of the `data.*` columns that it adds. */
+  readonly specs?: Specs;
+}
+
+export interface MapStage<N extends ColumnName = ColumnName, A extends ColumnName = ColumnName>
+  extends Lifecycle {
+  /** Gets the columns it needs, returns those it adds or replaces: same rows, same order. */
+  run(columns: Columns<N>, event: StageEvent): Columns<A> | Promise<Columns<A>>;
+  readonly specs?: Specs;
+}
+
+export interface Selection {
+  /** row_ids that go on, in order. */
+  readonly keep: readonly string[];
+  /** Ask for another round of the step, to be appended; bounded by the stage. */
+  readonly again?: boolean;
+}
+
+export interface SelectStage<N extends ColumnName = ColumnName> extends Lifecycle {
+  run(columns: Columns<N>, event: StageEvent): Selection | Promise<Selection>;
+}
+
+export interface UpdateResult {
+  readonly metrics: Readonly<Record<string, number>>;
+  /** The policy version that it published, and the hash of its weights. */
+  readonly version: number;
+  readonly hash: string;
+}
+
+export interface UpdateStage<N extends ColumnName = ColumnName> extends Lifecycle {
+  run(columns: Columns<N>, event: StageEvent): Promise<UpdateResult>;
+}
+
+interface Described<P> {
+  /** `advantage/rloo`: what `use:` says. */
+  readonly name: string;
+  /** What it does, in one sentence. */
+  readonly summary: string;
+  /** A strict object schema: parameters as in the pipeline file, with defaults and descriptions. */
+  readonly params: z.ZodType<P>;
+}
+
+export interface SourceDefinition<P = unknown, A extends ColumnName = ColumnName> extends Described<P> {
+  readonly kind: 'source';
+  adds(params: P): readonly A[];
+  create(params: P, setup: StageSetup): SourceStage<A> | Promise<SourceStage<A>>;
+}
+
+export interface MapDefinition<
+  P = unknown,
+  N extends ColumnName = ColumnName,
+  A extends ColumnName = ColumnName,
+> extends Described<P> {
+  readonly kind: 'map';
+  needs(params: P): readonly N[];
+  adds(params: P): readonly A[];
+  /** Columns among those it returns that are there already and that it may change. */
+  replaces?(params: P): readonly A[];
+  /** How many rows it makes of each: row i becomes rows i*n .. i*n+n-1. */
+  expands?(params: P): number;
+  /** Its result cannot be computed again (rollouts, judges' answers): recorded durably before anything goes on. */
+  readonly durable?: boolean;
+  /** Which statistic of the rewards an estimator divides by: what cancels s(x), or a uniform scale. */
+  dividesBy?(params: P): 'nothing' | 'group-std' | 'group-mean' | 'batch-std';
+  create(params: P, setup: StageSetup): MapStage<N, A> | Promise<MapStage<N, A>>;
+}
+
+export interface SelectDefinition<P = unknown, N extends ColumnName = ColumnName> extends Described<P> {
+  readonly kind: 'select';
+  needs(params: P): readonly N[];
+  create(params: P, setup: StageSetup): SelectStage<N> | Promise<SelectStage<N>>;
+}
+
+export interface UpdateDefinition<P = unknown, N extends ColumnName = ColumnName> extends Described<P> {
+  readonly kind: 'update';
+  needs(params: P): readonly N[];
+  create(params: P, setup: StageSetup): UpdateStage<N> | Promise<UpdateStage<N>>;
+}
+
+export type StageDefinition = SourceDefinition | MapDefinition | SelectDefinition | UpdateDefinition;
+export type StageKind = StageDefinition['kind'];
+
+/** Stages by name: passed around, never a global that modules write into. */
+export type Catalogue = ReadonlyMap<string, StageDefinition>;
+
+/** A catalogue of definitions, in the order given. */
+export function catalogueOf(definitions: readonly StageDefinition[]): Catalogue {
+  return new Map(definitions.map((d) => [d.name, d]));
+}
+
+/** Typed identity: infers a map stage's parameters and columns from its fields. */
+export function defineMap<P, const N extends ColumnName, const A extends ColumnName>(
+  definition: Omit<MapDefinition<P, N, A>, 'kind'>,
+): MapDefinition<P, N, A> {
+  return { kind: 'map', ...definition };
+}
+
+export function defineSource<P, const A extends ColumnName>(
+  definition: Omit<SourceDefinition<P, A>, 'kind'>,
+): SourceDefinition<P, A> {
+  return { kind: 'source', ...definition };
+}
+
+export function defineSelect<P, const N extends ColumnName>(
+  definition: Omit<SelectDefinition<P, N>, 'kind'>,
+): SelectDefinition<P, N> {
+  return { kind: 'select', ...definition };
+}
+
+export function defineUpdate<P, const N extends ColumnName>(
+  definition: Omit<UpdateDefinition<P, N>, 'kind'>,
+): UpdateDefinition<P, N> {
+  return { kind: 'update', ...definition };
+}
