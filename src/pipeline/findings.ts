@@ -1,0 +1,117 @@
+import { distance } from 'fastest-levenshtein';
+import type { z } from 'zod';
+import { RlevError, show } from '../core/errors.ts';
+import type { Located, Path } from './located.ts';
+
+/** The candidate nearest to a misspelt word, where one is near enough to be meant. */
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const limit = Math.max(2, Math.floor(word.length / 3));
+  const ranked = candidates
+    .map((candidate) => ({ candidate, d: distance(word.toLowerCase(), candidate.toLowerCase()) }))
+    .sort((a, b) => a.d - b.d);
+  return ranked[0] && ranked[0].d <= limit ? ranked[0].candidate : undefined;
+}
+
+/** `Did you mean X?`, or the list of what there is. */
+export function didYouMean(word: string, candidates: readonly string[]): string {
+  const near = nearest(word, candidates);
+  if (near) return `Did you mean \`${near}\`?`;
+  return candidates.length > 0 ? `There are: ${candidates.join(', ')}.` : 'It takes no keys.';
+}
+
+/**
+ * What a schema finds wrong with the value at `path`, as errors with their places.
+ *
+ * @param known the keys that the schema knows at a path below the value, for «did you mean»
+ */
+export function findings(
+  error: z.ZodError,
+  source: Located,
+  path: Path,
+  known: (below: Path) => readonly string[],
+): RlevError[] {
+  return error.issues.flatMap((issue) => issueErrors(issue, source, path, known));
+}
+
+function issueErrors(
+  issue: z.core.$ZodIssue,
+  source: Located,
+  path: Path,
+  known: (below: Path) => readonly string[],
+): RlevError[] {
+  const below = issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key));
+  const full = [...path, ...below];
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map(
+      (key) =>
+        new RlevError({
+          code: 'config/unknown-key',
+          message: `Nothing reads the key ${dotted([...full, key])}.`,
+          value: key,
+          place: source.placeOfKey([...full, key]),
+          help: didYouMean(key, known(below)),
+        }),
+    );
+  }
+  const value = valueAt(source.data, full);
+  if (value === undefined && issue.code === 'invalid_type') {
+    return [
+      new RlevError({
+        code: 'config/missing',
+        message: `${dotted(full)} is missing.`,
+        value: undefined,
+        place: source.placeOfKey(full.slice(0, -1)),
+        help: `It takes ${expectation(issue)}.`,
+      }),
+    ];
+  }
+  if (issue.code === 'invalid_union') {
+    const branches = issue.errors.map((issues) => issues.map((i) => expectation(i)).join(', '));
+    return [wrongType(full, value, [...new Set(branches)].join(', or '), source)];
+  }
+  return [wrongType(full, value, expectation(issue), source)];
+}
+
+function wrongType(path: Path, value: unknown, expected: string, source: Located): RlevError {
+  return new RlevError({
+    code: 'config/type',
+    message: `${dotted(path)} is ${show(value)}; it takes ${expected}.`,
+    value,
+    place: source.placeOf(path),
+  });
+}
+
+function expectation(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.expected === 'int' ? 'a whole number' : `${article(issue.expected)} ${issue.expected}`;
+    case 'invalid_value':
+      return issue.values.length === 1
+        ? show(issue.values[0])
+        : `one of ${issue.values.map((v) => show(v)).join(', ')}`;
+    case 'too_small':
+      return `${issue.origin === 'array' ? 'a list of' : 'a number'} ${issue.inclusive ? 'at least' : 'above'} ${issue.minimum}`;
+    case 'too_big':
+      return `${issue.origin === 'array' ? 'a list of' : 'a number'} ${issue.inclusive ? 'at most' : 'below'} ${issue.maximum}`;
+    default:
+      return issue.message;
+  }
+}
+
+function article(noun: string): string {
+  return /^[aeiou]/.test(noun) ? 'an' : 'a';
+}
+
+/** `stages.rollout.samples`. */
+export function dotted(path: Path): string {
+  return path.join('.');
+}
+
+function valueAt(data: unknown, path: Path): unknown {
+  let at = data;
+  for (const key of path) {
+    if (typeof at !== 'object' || at === null) return undefined;
+    at = (at as Record<string | number, unknown>)[key];
+  }
+  return at;
+}
