@@ -1,0 +1,196 @@
+import type { AnyColumns, ColumnName, Columns } from '../core/columns.ts';
+import { rowsOf } from '../core/columns.ts';
+import { type Batch, batchOf, columnOf, columnsOf, takeRows, withColumns } from '../core/encode.ts';
+import { type Place, RlevError } from '../core/errors.ts';
+import type {
+  MapDefinition,
+  MapStage,
+  Selection,
+  SelectStage,
+  SourceDefinition,
+  SourceStage,
+  StageDefinition,
+  StageEvent,
+  UpdateResult,
+  UpdateStage,
+} from '../core/stage.ts';
+import type { Recorder } from './record.ts';
+
+/** A stage in its place: definition, parameters, and the stage that was created of them. */
+export interface WiredStage {
+  readonly id: string;
+  readonly definition: StageDefinition;
+  readonly params: unknown;
+  readonly stage: SourceStage | MapStage | SelectStage | UpdateStage;
+  readonly place: Place;
+}
+
+/** One cohort on its way: P prompts, then P * G responses, gaining columns at each stage. */
+export interface Cohort {
+  readonly event: StageEvent;
+  readonly batch: Batch;
+  /** Identity of the recorded event that made each column. */
+  readonly producers: ReadonlyMap<string, string>;
+  /** What the update stage answered, once it has. */
+  readonly update?: UpdateResult;
+}
+
+/** A cohort before its source has made it. */
+export function emptyCohort(event: StageEvent): Cohort {
+  return { event, batch: batchOf({}), producers: new Map() };
+}
+
+/**
+ * Runs one stage on a cohort, holds it to its contract and records what it did.
+ *
+ * @throws RlevError `stage/contract` or `stage/failed` with the stage, the step and the place in the pipeline file;
+ * coded errors of the stage itself pass as they are
+ */
+export async function applyStage(wired: WiredStage, cohort: Cohort, record: Recorder): Promise<Cohort> {
+  const { event } = cohort;
+  event.signal.throwIfAborted();
+  try {
+    return await apply(wired, cohort, record);
+  } catch (error) {
+    throw inPlace(error, wired, event);
+  }
+}
+
+async function apply(wired: WiredStage, cohort: Cohort, record: Recorder): Promise<Cohort> {
+  const { definition, params, stage } = wired;
+  const { event, batch } = cohort;
+  switch (definition.kind) {
+    case 'source': {
+      const made = await (stage as SourceStage).next(event);
+      return add(wired, definition, cohort, batch, made, record);
+    }
+    case 'map': {
+      const needed = columnsOf(batch, definition.needs(params));
+      const made = await (stage as MapStage).run(needed, event);
+      const times = definition.expands?.(params) ?? 1;
+      return add(wired, definition, cohort, times === 1 ? batch : repeatRows(batch, times), made, record);
+    }
+    case 'select': {
+      const needed = columnsOf(batch, definition.needs(params));
+      const selection = await (stage as SelectStage).run(needed, event);
+      const kept = takeRows(batch, rowsNamed(selection, batch));
+      const identity = await record(wired, cohort, {
+        kind: 'select',
+        parents: parentsOf(cohort, definition.needs(params)),
+        data: { keep: [...selection.keep], ...(selection.again && { again: true }) },
+      });
+      return { ...cohort, batch: kept, producers: new Map([...cohort.producers, ['row_id', identity]]) };
+    }
+    case 'update': {
+      const needed = columnsOf(batch, definition.needs(params));
+      const update = await (stage as UpdateStage).run(needed, event);
+      const identity = await record(wired, cohort, {
+        kind: 'update',
+        parents: parentsOf(cohort, definition.needs(params)),
+        data: { metrics: { ...update.metrics }, version: update.version, hash: update.hash },
+      });
+      return { ...cohort, update, producers: new Map([...cohort.producers, ['', identity]]) };
+    }
+  }
+}
+
+async function add(
+  wired: WiredStage,
+  definition: SourceDefinition | MapDefinition,
+  cohort: Cohort,
+  base: Batch,
+  made: Columns<ColumnName>,
+  record: Recorder,
+): Promise<Cohort> {
+  const { params, stage } = wired;
+  const specs = (stage as MapStage).specs ?? {};
+  const declared: readonly string[] = [...definition.adds(params), ...Object.keys(specs)];
+  const returned = Object.keys(made);
+  const missing = declared.filter((name) => !returned.includes(name));
+  const undeclared = returned.filter((name) => !declared.includes(name));
+  if (missing.length > 0 || undeclared.length > 0) {
+    const said = [
+      missing.length > 0 ? `did not return ${missing.join(', ')}` : '',
+      undeclared.length > 0 ? `returned ${undeclared.join(', ')}, which it does not declare` : '',
+    ].filter(Boolean);
+    throw new RlevError({ code: 'stage/contract', message: `It ${said.join(' and ')}.`, value: returned });
+  }
+  const columns: AnyColumns = made;
+  if (base.schema.fields.length > 0) {
+    for (const name of returned) {
+      const rows = rowsOf(columns[name]!);
+      if (rows === base.numRows) continue;
+      throw new RlevError({
+        code: 'stage/contract',
+        message: `It returned ${rows} rows of ${name} for ${base.numRows}.`,
+        value: rows,
+        help: 'A map stage returns the rows it got, in their order; a select stage is what drops rows.',
+      });
+    }
+  }
+  const added = batchOf(columns, specs);
+  const batch = withColumns(base, added);
+  const rowIds = columnOf(batch, 'row_id');
+  if (columns.row_id && new Set(rowIds).size < rowIds.length) {
+    throw new RlevError({ code: 'stage/contract', message: 'Two of its rows have the same row_id.' });
+  }
+  const needs = definition.kind === 'map' ? definition.needs(params) : [];
+  const identity = await record(wired, cohort, {
+    kind: 'columns',
+    parents: parentsOf(cohort, needs),
+    columns: { row_id: rowIds, ...columns },
+    specs,
+  });
+  const producers = new Map(cohort.producers);
+  for (const name of returned) producers.set(name, identity);
+  return { ...cohort, batch, producers };
+}
+
+/** Identities of the events that made the needed columns, and the rows. */
+function parentsOf(cohort: Cohort, needs: readonly string[]): string[] {
+  const identities = ['row_id', ...needs].flatMap((name) => cohort.producers.get(name) ?? []);
+  return [...new Set(identities)];
+}
+
+function repeatRows(batch: Batch, times: number): Batch {
+  return takeRows(
+    batch,
+    Int32Array.from({ length: batch.numRows * times }, (_, i) => Math.floor(i / times)),
+  );
+}
+
+function rowsNamed(selection: Selection, batch: Batch): number[] {
+  const rows = new Map(columnOf(batch, 'row_id').map((id, i) => [id, i]));
+  if (new Set(selection.keep).size < selection.keep.length) {
+    throw new RlevError({ code: 'stage/contract', message: 'It keeps a row twice.', value: selection.keep });
+  }
+  return selection.keep.map((id) => {
+    const row = rows.get(id);
+    if (row !== undefined) return row;
+    throw new RlevError({
+      code: 'stage/contract',
+      message: `It keeps the row ${id}, which it was not given.`,
+      value: id,
+    });
+  });
+}
+
+function inPlace(error: unknown, wired: WiredStage, event: StageEvent): unknown {
+  if (event.signal.aborted) return error;
+  const who = `Stage ${wired.id} (${wired.definition.name}), step ${event.step}${event.scope === 'train' ? '' : `, ${event.scope}`}`;
+  if (error instanceof RlevError) {
+    if (error.code !== 'stage/contract') return error;
+    return new RlevError({
+      ...error.details(),
+      message: `${who}: ${error.summary}`,
+      place: error.place ?? wired.place,
+    });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new RlevError({
+    code: 'stage/failed',
+    message: `${who}: ${message}`,
+    place: wired.place,
+    cause: error,
+  });
+}

@@ -1,0 +1,107 @@
+import {
+  concatMap,
+  finalize,
+  from,
+  merge,
+  type Observable,
+  type OperatorFunction,
+  range,
+  Subject,
+  take,
+} from 'rxjs';
+import { tap } from 'rxjs/operators';
+import type { StageEvent } from '../core/stage.ts';
+import { applyStage, type Cohort, emptyCohort, type WiredStage } from './cohort.ts';
+import type { Recorder } from './record.ts';
+
+export interface TrainingLoopOptions {
+  readonly stages: readonly WiredStage[];
+  readonly record: Recorder;
+  readonly seed: number;
+  /** Steps done already. */
+  readonly from: number;
+  /** Steps done at the end. */
+  readonly steps: number;
+  /** Cohorts under way at once. */
+  readonly inFlight: number;
+  readonly signal: AbortSignal;
+  /** Called when a stage has done its work on a cohort. */
+  readonly watch?: StageWatch;
+  /** Checkpoints and evaluations: runs after the last stage of a step, before that stage gets its next cohort. */
+  afterStep(cohort: Cohort): Promise<void>;
+}
+
+export type StageWatch = (stage: WiredStage, cohort: Cohort, milliseconds: number) => void;
+
+/**
+ * The loop of training, driven by credits. With k cohorts in flight, cohort n starts when policy max(0, n - k + 1)
+ * is published, and is sampled by exactly that policy. Every stage works on one cohort at a time, in order; k = 1
+ * is on-policy. The observable gives each cohort when its step is done, completes after the last, and cancels
+ * nothing by itself: its owner aborts the signal.
+ */
+export function trainingLoop(options: TrainingLoopOptions): Observable<Cohort> {
+  const { from: first, steps, inFlight } = options;
+  const credits = new Subject<number>();
+  const free = Math.min(inFlight, steps - first);
+  const started = merge(range(first, free), credits).pipe(take(steps - first));
+  const last = options.stages.at(-1)!;
+  const cohorts = options.stages
+    .slice(0, -1)
+    .reduce<Observable<Cohort>>(
+      (flow, wired) => flow.pipe(through(wired, options)),
+      started.pipe(map((step) => emptyCohort(eventOf(step, options)))),
+    );
+  return cohorts.pipe(
+    concatMap(async (cohort) => {
+      const done = await timed(last, cohort, options);
+      await options.afterStep(done);
+      return done;
+    }),
+    tap((cohort) => {
+      const next = cohort.event.step + inFlight;
+      if (next < steps) credits.next(next);
+    }),
+    finalize(() => credits.complete()),
+  );
+}
+
+/** One stage as an operator: one cohort at a time, in order. */
+export function through(
+  wired: WiredStage,
+  options: Pick<TrainingLoopOptions, 'record' | 'watch'>,
+): OperatorFunction<Cohort, Cohort> {
+  return concatMap((cohort) => timed(wired, cohort, options));
+}
+
+/** A whole flow for one event, outside the loop: an evaluation. */
+export async function runOnce(
+  stages: readonly WiredStage[],
+  event: StageEvent,
+  options: Pick<TrainingLoopOptions, 'record' | 'watch'>,
+): Promise<Cohort> {
+  let cohort = emptyCohort(event);
+  for (const wired of stages) cohort = await timed(wired, cohort, options);
+  return cohort;
+}
+
+async function timed(
+  wired: WiredStage,
+  cohort: Cohort,
+  { record, watch }: Pick<TrainingLoopOptions, 'record' | 'watch'>,
+): Promise<Cohort> {
+  const start = performance.now();
+  const done = await applyStage(wired, cohort, record);
+  watch?.(wired, done, performance.now() - start);
+  return done;
+}
+
+function eventOf(step: number, { seed, inFlight, signal }: TrainingLoopOptions): StageEvent {
+  return {
+    step,
+    round: 0,
+    scope: 'train',
+    seed,
+    policyVersion: Math.max(0, step - inFlight + 1),
+    signal,
+  };
+}
