@@ -1,0 +1,132 @@
+import { resolve as resolvePath } from 'node:path';
+import { type Place, RlevError } from '../core/errors.ts';
+import type { Policy } from '../core/services.ts';
+import type { Dataset, Scope, SourceStage, StageSetup } from '../core/stage.ts';
+import { openPolicy } from '../policy/open-policy.ts';
+import type { WiredStage } from '../streams/cohort.ts';
+import type { Pipeline, ResolvedStage } from './resolve.ts';
+
+/** A pipeline with its policy opened, its stages created and prepared: ready to run, nothing written yet. */
+export interface Assembly {
+  readonly policy: Policy | undefined;
+  readonly stages: readonly WiredStage[];
+  readonly branches: readonly Branch[];
+  /** The data that each flow reads, by scope. */
+  readonly datasets: ReadonlyMap<Scope, Dataset>;
+  /** Closes every stage and the policy, once. Never fails. */
+  close(): Promise<void>;
+}
+
+export interface Branch {
+  readonly id: string;
+  readonly every: number | undefined;
+  readonly stages: readonly WiredStage[];
+}
+
+export interface AssembleOptions {
+  notice(message: string): void;
+}
+
+/**
+ * Opens the policy, creates the stages and lets each see its data.
+ *
+ * @throws RlevError with the place of what cannot work: data, prompts that do not fit, a checkpoint, an engine that is
+ * not there. Whatever was opened is closed again.
+ */
+export async function assemble(pipeline: Pipeline, options: AssembleOptions): Promise<Assembly> {
+  const created: WiredStage[] = [];
+  let policy: Policy | undefined;
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closing ??= (async () => {
+      await Promise.allSettled(created.map(async ({ stage }) => stage.close?.()));
+      await policy?.close();
+    })();
+    return closing;
+  };
+  const datasets = new Map<Scope, Dataset>();
+  const create = async (scope: Scope, resolved: readonly ResolvedStage[]): Promise<WiredStage[]> => {
+    const wired: WiredStage[] = [];
+    for (const stage of resolved) {
+      const made = await createStage(stage, setupOf(pipeline, stage, policy, options));
+      wired.push(made);
+      created.push(made);
+    }
+    const dataset = await (wired[0]!.stage as SourceStage).dataset();
+    datasets.set(scope, dataset);
+    for (const { stage } of wired) await stage.prepare?.(dataset);
+    return wired;
+  };
+  try {
+    policy = pipeline.policy && (await openPolicyOf(pipeline));
+    const stages = await create('train', pipeline.stages);
+    const branches: Branch[] = [];
+    for (const { id, every, stages } of pipeline.evaluate) {
+      branches.push({ id, every, stages: await create(`eval:${id}`, stages) });
+    }
+    return { policy, stages, branches, datasets, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function createStage(resolved: ResolvedStage, setup: StageSetup): Promise<WiredStage> {
+  const { id, definition, params, place } = resolved;
+  try {
+    return { id, definition, params, place, stage: await definition.create(params, setup) };
+  } catch (error) {
+    if (error instanceof RlevError) throw at(error, place);
+    throw new RlevError({
+      code: 'stage/failed',
+      message: `Stage ${id} (${definition.name}) could not be created: ${error instanceof Error ? error.message : error}`,
+      place,
+      cause: error,
+    });
+  }
+}
+
+function setupOf(
+  pipeline: Pipeline,
+  stage: ResolvedStage,
+  policy: Policy | undefined,
+  options: AssembleOptions,
+): StageSetup {
+  return {
+    place: stage.place,
+    seed: pipeline.run.seed,
+    steps: pipeline.run.steps,
+    policy() {
+      if (policy) return policy;
+      throw new RlevError({
+        code: 'config/missing',
+        message: `${stage.id} (${stage.use}) needs a policy, and the pipeline has none.`,
+        place: stage.place,
+        help: 'Add `policy: { from: DIRECTORY }`.',
+      });
+    },
+    resolve: (path) => resolvePath(pipeline.base, path),
+    notice: options.notice,
+  };
+}
+
+async function openPolicyOf(pipeline: Pipeline): Promise<Policy> {
+  const section = pipeline.policy!;
+  try {
+    return await openPolicy({
+      ...(section.from !== undefined && { from: resolvePath(pipeline.base, section.from) }),
+      ...(section.init && { init: { ...section.init, kvHeads: section.init.kvHeads ?? section.init.heads } }),
+      ...(section.tokenizer !== undefined && { tokenizer: resolvePath(pipeline.base, section.tokenizer) }),
+      engine: section.engine,
+      keep: pipeline.run.inFlight,
+      ...(section.tokenBudget !== undefined && { tokenBudget: section.tokenBudget }),
+      ...(section.maxRows !== undefined && { maxRows: section.maxRows }),
+    });
+  } catch (error) {
+    throw error instanceof RlevError ? at(error, pipeline.policyPlace) : error;
+  }
+}
+
+function at(error: RlevError, place: Place): RlevError {
+  return error.place ? error : new RlevError({ ...error.details(), place });
+}
