@@ -122,7 +122,7 @@ function positionTables(config: PolicyConfig, length: number): RotaryTables {
 }
 
 /** float32 [T, T]: 0 where key s <= query t, else -1e9. Made of two ranges, so that a graph holds no T * T constant. */
-function causalMask(length: number): Tensor {
+export function causalMask(length: number): Tensor {
   const positions = tf.tensor1d(Float32Array.from({ length }, (_, t) => t));
   const later = tf.greater(tf.reshape(positions, [1, length]), tf.reshape(positions, [length, 1]));
   return tf.mul(tf.cast(later, 'float32'), -1e9);

@@ -1,0 +1,20 @@
+/**
+ * Shapes of a program are static, so work is padded to a few sizes: enough that little is wasted, few enough that
+ * compiled programs are used again.
+ */
+
+const rowBuckets = [2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256] as const;
+
+/**
+ * Rows of a decode call for `rows` live ones; multiples of 128 above 256. Never one: a product of a single row is
+ * computed by another routine, with other rounding.
+ */
+export function rowBucket(rows: number): number {
+  return rowBuckets.find((bucket) => rows <= bucket) ?? Math.ceil(rows / 128) * 128;
+}
+
+/** A length of at least `length`: multiples of `smallest` at first, then at most a quarter too long. */
+export function lengthBucket(length: number, smallest: number): number {
+  const step = Math.max(smallest, 2 ** Math.floor(Math.log2(Math.max(1, length - 1))) / 4);
+  return Math.max(1, Math.ceil(length / step)) * step;
+}
