@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto';
+import type { CheckpointDraft, JournalEntry, JsonObject } from './event-log.ts';
+import { chunksOf, type LogFiles, makeFolders } from './files.ts';
+import { corrupt } from './journal.ts';
+
+/** Size and sha256 of each file of a checkpoint, by its path in it. */
+export type CheckpointFiles = {
+  readonly [path: string]: { readonly bytes: number; readonly sha256: string };
+};
+
+/** Path of a step's checkpoint below the run directory: `checkpoints/000020`. */
+export function checkpointPath(step: number): string {
+  return `checkpoints/${String(step).padStart(6, '0')}`;
+}
+
+/** Whether a name in `checkpoints/` is that of a finished checkpoint. */
+const finished = /^\d{6,}\/$/;
+
+/**
+ * Makes a checkpoint aside and renames it into its place, where nothing may be that the journal knows.
+ *
+ * @returns the data of its event.
+ */
+export async function makeCheckpoint(
+  files: LogFiles,
+  directory: string,
+  draft: CheckpointDraft,
+): Promise<JsonObject> {
+  const path = checkpointPath(draft.key.step);
+  const aside = `${directory}/${path.replace('/', '/.tmp-')}`;
+  await files.remove(aside);
+  await makeFolders(files, aside);
+  await draft.write(aside);
+  const hashes = await sealFolder(files, aside, '');
+  await files.remove(`${directory}/${path}`);
+  await files.rename(aside, `${directory}/${path}`);
+  await files.sync(`${directory}/checkpoints`);
+  return { ...draft.data, directory: path, files: hashes };
+}
+
+/** Removes the oldest checkpoints: all but `keep` of those up to `step`. */
+export async function pruneCheckpoints(
+  files: LogFiles,
+  directory: string,
+  step: number,
+  keep: number,
+): Promise<void> {
+  const names = (await files.list(`${directory}/checkpoints`)).filter((name) => finished.test(name));
+  const steps = names.map((name) => Number.parseInt(name, 10)).filter((s) => s <= step);
+  const old = steps.sort((a, b) => b - a).slice(Math.max(1, keep));
+  for (const s of old) {
+    const path = checkpointPath(s);
+    const aside = `${directory}/${path.replace('/', '/.tmp-')}`;
+    // renamed first: a checkpoint that is half removed must not look whole
+    await files.remove(aside);
+    await files.rename(`${directory}/${path}`, aside);
+    await files.sync(`${directory}/checkpoints`);
+    await files.remove(aside);
+  }
+}
+
+/**
+ * Checks every file of a checkpoint against its journal entry.
+ *
+ * @throws RlevError `run/corrupt` for the first file that is missing or differs.
+ */
+export async function verifyCheckpoint(
+  files: LogFiles,
+  directory: string,
+  entry: JournalEntry,
+): Promise<void> {
+  const folder = `${directory}/${entry.data?.directory}`;
+  for (const [name, said] of Object.entries(entry.data?.files as CheckpointFiles)) {
+    const path = `${folder}/${name}`;
+    const size = await files.size(path);
+    if (size === undefined) throw corrupt(path, undefined, 0, 'A file of the checkpoint is missing.');
+    if (size !== said.bytes)
+      throw corrupt(
+        path,
+        undefined,
+        Math.min(size, said.bytes),
+        `The file has ${size} bytes, not ${said.bytes}.`,
+      );
+    if ((await hashFile(files, path)).sha256 !== said.sha256)
+      throw corrupt(path, undefined, 0, 'The file does not match its hash.');
+  }
+}
+
+/** Size and sha256 of a file, read in pieces. */
+export async function hashFile(
+  files: LogFiles,
+  path: string,
+): Promise<{ readonly bytes: number; readonly sha256: string }> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const chunk of chunksOf(files, path)) {
+    hash.update(chunk);
+    bytes += chunk.length;
+  }
+  return { bytes, sha256: hash.digest('hex') };
+}
+
+/** Hashes and syncs all files below a folder, then the folders. */
+async function sealFolder(files: LogFiles, root: string, below: string): Promise<CheckpointFiles> {
+  const hashes: Record<string, { bytes: number; sha256: string }> = {};
+  for (const name of await files.list(`${root}/${below}`)) {
+    const path = below + name;
+    if (name.endsWith('/')) {
+      Object.assign(hashes, await sealFolder(files, root, path));
+    } else {
+      await files.sync(`${root}/${path}`);
+      hashes[path] = await hashFile(files, `${root}/${path}`);
+    }
+  }
+  await files.sync(`${root}/${below}`.replace(/\/$/, ''));
+  return hashes;
+}

@@ -1,0 +1,178 @@
+import type { FileHandle } from 'node:fs/promises';
+import { link, mkdir, open, readdir, rename, rm, stat, truncate, unlink, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { RlevError } from '../core/errors.ts';
+
+/**
+ * All that the log asks of a file system, so that a test can stand in for one that fails, tears or forgets. Errors
+ * are thrown as they come (`code` as in Node); `ioError` gives them their meaning.
+ */
+export interface LogFiles {
+  /** Makes one folder; fails with EEXIST where it is there. */
+  mkdir(path: string): Promise<void>;
+  /** Names in a folder, sorted, folders with a trailing `/`; empty where the folder is missing. */
+  list(path: string): Promise<string[]>;
+  /** Size of a file in bytes, undefined where it is missing. */
+  size(path: string): Promise<number | undefined>;
+  /** Up to `length` bytes from `offset`: fewer only at the end of the file. Fails with ENOENT. */
+  read(path: string, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** Writes all the bytes at the end of a file, which is made where it is missing. */
+  append(path: string, bytes: Uint8Array): Promise<void>;
+  /** Brings a file's content, or a folder's list of names, to the disk. */
+  sync(path: string): Promise<void>;
+  truncate(path: string, size: number): Promise<void>;
+  /** Renames a file or folder. */
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file or a folder with all in it; nothing where it is missing. */
+  remove(path: string): Promise<void>;
+  /** Makes a file with this content, whole or not at all; false where the name is taken. */
+  claim(path: string, content: string): Promise<boolean>;
+  /** Gives back what is held open. */
+  close(): Promise<void>;
+}
+
+/** The file system of this machine. Files that were appended to stay open until they are removed or all is closed. */
+export function nodeFiles(): LogFiles {
+  const handles = new Map<string, FileHandle>();
+
+  const closeUnder = async (path: string): Promise<void> => {
+    for (const [name, handle] of handles) {
+      if (name !== path && !name.startsWith(`${path}/`)) continue;
+      handles.delete(name);
+      await handle.close();
+    }
+  };
+
+  return {
+    mkdir: async (path) => {
+      await mkdir(path);
+    },
+    list: async (path) => {
+      try {
+        const found = await readdir(path, { withFileTypes: true });
+        return found.map((e) => (e.isDirectory() ? `${e.name}/` : e.name)).sort();
+      } catch (error) {
+        return missing(error, []);
+      }
+    },
+    size: async (path) => {
+      try {
+        return (await stat(path)).size;
+      } catch (error) {
+        return missing(error, undefined);
+      }
+    },
+    read: async (path, offset, length) => {
+      const handle = await open(path, 'r');
+      try {
+        const bytes = new Uint8Array(length);
+        let got = 0;
+        while (got < length) {
+          const { bytesRead } = await handle.read(bytes, got, length - got, offset + got);
+          if (bytesRead === 0) break;
+          got += bytesRead;
+        }
+        return bytes.subarray(0, got);
+      } finally {
+        await handle.close();
+      }
+    },
+    append: async (path, bytes) => {
+      let handle = handles.get(path);
+      if (!handle) {
+        handle = await open(path, 'a');
+        handles.set(path, handle);
+      }
+      await handle.appendFile(bytes);
+    },
+    sync: async (path) => {
+      const held = handles.get(path);
+      if (held) return held.sync();
+      const handle = await open(path, 'r');
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    },
+    truncate: (path, size) => truncate(path, size),
+    rename: async (from, to) => {
+      await closeUnder(from);
+      await rename(from, to);
+    },
+    remove: async (path) => {
+      await closeUnder(path);
+      await rm(path, { recursive: true, force: true });
+    },
+    claim: async (path, content) => {
+      const aside = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`;
+      await writeFile(aside, content, { flag: 'wx' });
+      try {
+        await link(aside, path);
+        return true;
+      } catch (error) {
+        if (codeOf(error) === 'EEXIST') return false;
+        throw error;
+      } finally {
+        await unlink(aside);
+      }
+    },
+    close: async () => {
+      const open = [...handles.values()];
+      handles.clear();
+      for (const handle of open) await handle.close();
+    },
+  };
+}
+
+/** Makes a folder and those above it, each synced into the one that holds it. True where it was not there. */
+export async function makeFolders(files: LogFiles, path: string): Promise<boolean> {
+  try {
+    await files.mkdir(path);
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeFolders(files, dirname(path));
+    await files.mkdir(path);
+  }
+  await files.sync(dirname(path));
+  return true;
+}
+
+/** A file's bytes, chunk by chunk. */
+export async function* chunksOf(
+  files: LogFiles,
+  path: string,
+  size = 1 << 20,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  for (let offset = 0; ; ) {
+    const chunk = await files.read(path, offset, size);
+    if (chunk.length > 0) yield chunk;
+    if (chunk.length < size) return;
+    offset += chunk.length;
+  }
+}
+
+/** Node's code of a failed file operation: `ENOENT`. */
+export function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException | undefined)?.code;
+}
+
+function missing<T>(error: unknown, instead: T): T {
+  if (codeOf(error) === 'ENOENT') return instead;
+  throw error;
+}
+
+/** A failed file operation as `run/io`; an error of ours as it is. */
+export function ioError(error: unknown, path: string): RlevError {
+  if (error instanceof RlevError) return error;
+  const full = codeOf(error) === 'ENOSPC';
+  return new RlevError({
+    code: 'run/io',
+    message: full ? 'The disk is full.' : `The run could not be read or written: ${(error as Error).message}`,
+    value: codeOf(error),
+    place: { file: (error as NodeJS.ErrnoException).path ?? path },
+    help: 'What was acknowledged is safe. Remove the cause, then resume the run.',
+    cause: error,
+  });
+}

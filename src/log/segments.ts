@@ -1,0 +1,148 @@
+import type { Batch } from '../core/encode.ts';
+import { RlevError } from '../core/errors.ts';
+import { fromMessages, type Messages } from './arrow-stream.ts';
+import type { EventKey, JournalEntry, Segment } from './event-log.ts';
+import { type LogFiles, makeFolders } from './files.ts';
+import { sha256 } from './identity.ts';
+import { corrupt } from './journal.ts';
+
+/** What the journal says of one file of events: the length of its head and where its last batch ends. */
+export interface Extent {
+  readonly head: number;
+  readonly end: number;
+}
+
+/** The extents of all files of events, by path below the run directory. */
+export type Extents = Map<string, Extent>;
+
+/** The file that a stage's next columns go to. */
+interface Open {
+  number: number;
+  end: number;
+  head?: Uint8Array;
+}
+
+/** Appends to the Arrow streams of a run. Batches are on the disk after `sync`. */
+export interface Streams {
+  append(key: EventKey, messages: Messages): Promise<Segment>;
+  sync(): Promise<void>;
+  /** Cuts what was appended since the last `sync` that succeeded. */
+  undo(): Promise<void>;
+}
+
+/** `events/rollout`, `events/eval.heldOut/rollout`: what the files of a stage begin with. */
+export function streamName({ scope, stage }: EventKey): string {
+  const folder = scope === 'train' ? '' : `eval.${safe(scope.slice('eval:'.length))}/`;
+  return `events/${folder}${safe(stage)}`;
+}
+
+export function streamFile(name: string, number: number): string {
+  return `${name}.${String(number).padStart(4, '0')}.arrows`;
+}
+
+/** @param rotateAt bytes after which a stage's next batch starts a new file. */
+export function openStreams(files: LogFiles, directory: string, extents: Extents, rotateAt: number): Streams {
+  const open = new Map<string, Open>();
+  for (const [file, { end }] of extents) {
+    const [, name, digits] = /^(.*)\.(\d+)\.arrows$/.exec(file)!;
+    const number = Number(digits);
+    if (number > (open.get(name!)?.number ?? 0)) open.set(name!, { number, end });
+  }
+  /** Files written since the last sync, with where they ended before; 0 for new ones. */
+  const unsynced = new Map<string, number>();
+  const newIn = new Set<string>();
+
+  return {
+    append: async (key, { head, body, rows }) => {
+      const name = streamName(key);
+      let at = open.get(name);
+      if (at) at.head ??= await files.read(`${directory}/${streamFile(name, at.number)}`, 0, head.length);
+      if (!at || at.end + body.length > rotateAt || Buffer.compare(at.head!, head) !== 0) {
+        at = { number: (at?.number ?? 0) + 1, end: 0, head };
+        open.set(name, at);
+      }
+      const file = streamFile(name, at.number);
+      const path = `${directory}/${file}`;
+      if (!unsynced.has(path)) unsynced.set(path, at.end);
+      if (at.end === 0) {
+        const folder = path.slice(0, path.lastIndexOf('/'));
+        await makeFolders(files, folder);
+        newIn.add(folder);
+        await files.append(path, Buffer.concat([head, body]));
+        at.end = head.length;
+      } else await files.append(path, body);
+      const offset = at.end;
+      at.end += body.length;
+      return {
+        file,
+        head: head.length,
+        offset,
+        length: body.length,
+        sha256: sha256(head, body),
+        rows,
+      };
+    },
+    sync: async () => {
+      for (const path of unsynced.keys()) await files.sync(path);
+      for (const folder of newIn) await files.sync(folder);
+      newIn.clear();
+      unsynced.clear();
+    },
+    undo: async () => {
+      for (const [path, end] of unsynced) {
+        if (end === 0) await files.remove(path);
+        else await files.truncate(path, end);
+      }
+    },
+  };
+}
+
+/**
+ * The columns of an event: hash first, then Arrow.
+ *
+ * @throws RlevError `run/corrupt` with file and offset; `run/not-found` for an event without columns.
+ */
+export async function readSegment(files: LogFiles, directory: string, entry: JournalEntry): Promise<Batch> {
+  const { segment } = entry;
+  if (!segment) {
+    throw new RlevError({
+      code: 'run/not-found',
+      message: `Event ${entry.seq} (${entry.kind} of ${entry.key.stage}) has no columns.`,
+      value: entry.key,
+    });
+  }
+  const path = `${directory}/${segment.file}`;
+  const size = (await files.size(path)) ?? 0;
+  if (size < segment.offset + segment.length) throw missingBytes(path, size, segment.offset + segment.length);
+  const head = await files.read(path, 0, segment.head);
+  const body = await files.read(path, segment.offset, segment.length);
+  if (sha256(head, body) !== segment.sha256) {
+    throw corrupt(
+      path,
+      undefined,
+      segment.offset,
+      `The columns of event ${entry.seq} do not match their hash.`,
+    );
+  }
+  let batch: Batch;
+  try {
+    batch = fromMessages({ head, body });
+  } catch (cause) {
+    throw corrupt(path, undefined, segment.offset, `Event ${entry.seq} is not an Arrow batch.`, cause);
+  }
+  if (batch.numRows === segment.rows) return batch;
+  const what = `Event ${entry.seq} has ${batch.numRows} rows, not ${segment.rows}.`;
+  throw corrupt(path, undefined, segment.offset, what);
+}
+
+export function missingBytes(path: string, size: number, end: number): RlevError {
+  return corrupt(path, undefined, size, `The file ends at byte ${size}; the journal knows it up to ${end}.`);
+}
+
+/** An id as part of a file name. */
+function safe(id: string): string {
+  return encodeURIComponent(id).replace(
+    /[.!~*'()]/g,
+    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
