@@ -1,0 +1,64 @@
+import type { Tensor } from '@tensorflow/tfjs';
+import { z } from 'zod';
+import type { Aggregation } from '../../core/services.ts';
+
+/** What a loss sees of a micro-batch: float32 [rows, tokens] each, padding filled with zeros. */
+export interface LossInputs {
+  /** Under the policy that trains; the gradient flows through these alone. */
+  readonly logprobs: Tensor;
+  /** log(pi / pi_old): `logprobs` less those before the update, clamped to +-20 with no gradient outside. */
+  readonly logRatio: Tensor;
+  readonly advantages: Tensor;
+  /** 1 where a token counts. */
+  readonly mask: Tensor;
+}
+
+export interface LossOutputs {
+  /** float32 [rows, tokens]; what stands at masked positions must be finite and is not counted. */
+  readonly loss: Tensor;
+  /** Per-token numbers whose mean over counted tokens is reported. No gradient flows through them. */
+  readonly metrics: Readonly<Record<string, Tensor>>;
+}
+
+/** Columns that a loss may ask of a batch. */
+export type LossColumn = 'advantage' | 'oldLogprobs';
+
+/** One loss: its parameters as in the pipeline file, and the loss of each token as a tensor function. */
+export interface LossDefinition<P extends AggregateParams = AggregateParams> {
+  readonly use: string;
+  readonly doc: string;
+  readonly params: z.ZodType<P>;
+  readonly needs: readonly LossColumn[];
+  perToken(inputs: LossInputs, params: P): LossOutputs;
+}
+
+/** Losses by the name that `use:` gives. An object to pass around and to spread into one's own. */
+export type LossCatalogue = Readonly<Record<string, LossDefinition>>;
+
+export interface AggregateParams {
+  /** How the losses of tokens become one number. */
+  readonly aggregate: Aggregation;
+  /** Tokens a row is counted as by `constant`; ignored otherwise. */
+  readonly length?: number | undefined;
+}
+
+/** The parameters that every loss takes. */
+export const aggregateParams = {
+  aggregate: z
+    .enum(['token-mean', 'seq-mean-token-sum', 'seq-mean-token-mean', 'constant'])
+    .default('token-mean')
+    .describe('how the losses of tokens become one number'),
+  length: z.int().positive().optional().describe('tokens a row is counted as by `constant`'),
+};
+
+/** `constant` says what it divides by. */
+export const withLength = <P extends AggregateParams, S extends z.ZodType<P>>(schema: S): S =>
+  schema.refine((params) => params.aggregate !== 'constant' || params.length !== undefined, {
+    path: ['length'],
+    message: 'aggregate: constant needs a length, the tokens it divides by for each row',
+  });
+
+/** A definition whose parameters are typed; the catalogue forgets the type. */
+export function defineLoss<P extends AggregateParams>(definition: LossDefinition<P>): LossDefinition {
+  return definition as unknown as LossDefinition;
+}
