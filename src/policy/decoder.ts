@@ -42,9 +42,18 @@ export function hiddenStates(
   return x;
 }
 
-/** Logits float32 [N, vocabulary] of hidden states [N, hidden]. */
-export function logitsOf(config: PolicyConfig, weights: Weights, hidden: Tensor): Tensor {
-  const x = rmsNorm(hidden, weights['model.norm.weight']!, config.normEps);
+/**
+ * Logits float32 [N, vocabulary] of hidden states [N, hidden]; divided by a temperature where `inverseTemperature`
+ * [N, 1] is given, before the head, where it costs less.
+ */
+export function logitsOf(
+  config: PolicyConfig,
+  weights: Weights,
+  hidden: Tensor,
+  inverseTemperature?: Tensor,
+): Tensor {
+  const normed = rmsNorm(hidden, weights['model.norm.weight']!, config.normEps);
+  const x = inverseTemperature ? tf.mul(normed, inverseTemperature) : normed;
   return project(x, weights[config.tied ? 'model.embed_tokens.weight' : 'lm_head.weight']!);
 }
 

@@ -7,6 +7,16 @@ import { RlevError, show } from '../core/errors.ts';
 import type { ChatMessage, Tokenizer } from '../core/services.ts';
 import { checkpointError, type PolicyConfig, readJson } from './config.ts';
 
+/** What a policy must know of its tokenizer. */
+export interface TokenizerIds {
+  /** Largest token id plus one. */
+  readonly vocabulary: number;
+  readonly bosId: number | null;
+  /** Any of these ends a response. */
+  readonly stopIds: readonly number[];
+  readonly padId: number;
+}
+
 /**
  * The tokenizer of a Hugging Face directory: tokenizer.json, tokenizer_config.json and, where there is one,
  * chat_template.jinja.
@@ -17,18 +27,7 @@ export async function openTokenizer(
   directory: string,
   config: Pick<PolicyConfig, 'stopIds' | 'padId' | 'vocabulary'>,
 ): Promise<Tokenizer> {
-  const file = join(directory, 'tokenizer.json');
-  const json = await readJson(file);
-  const settings = settingsJson.safeParse(await readJson(join(directory, 'tokenizer_config.json'), {}));
-  if (!settings.success) {
-    throw checkpointError('The tokenizer settings cannot be used.', join(directory, 'tokenizer_config.json'));
-  }
-  let hub: HubTokenizer;
-  try {
-    hub = new HubTokenizer(json as object, settings.data);
-  } catch (cause) {
-    throw checkpointError('The tokenizer is of an unsupported kind.', file, undefined, undefined, cause);
-  }
+  const { hub, settings, file } = await readTokenizer(directory);
   const largest = Math.max(...hub.get_vocab().values());
   if (largest >= config.vocabulary) {
     throw checkpointError(
@@ -38,7 +37,37 @@ export async function openTokenizer(
     );
   }
   const template = await readFile(join(directory, 'chat_template.jinja'), 'utf8').catch(() => undefined);
-  return wrap(hub, settings.data, template ?? defaultTemplate(settings.data.chat_template), config);
+  return wrap(hub, settings, template ?? defaultTemplate(settings.chat_template), config);
+}
+
+/** Vocabulary and special ids of the tokenizer in a directory, for a policy that has no config.json yet. */
+export async function readTokenizerIds(directory: string): Promise<TokenizerIds> {
+  const { hub, settings, file } = await readTokenizer(directory);
+  const id = (token: string | null | undefined): number | undefined =>
+    token == null ? undefined : hub.token_to_id(token);
+  const eos = id(settings.eos_token);
+  if (eos === undefined) throw checkpointError('The tokenizer has no eos_token to end a response.', file);
+  return {
+    vocabulary: Math.max(...hub.get_vocab().values()) + 1,
+    bosId: id(settings.bos_token) ?? null,
+    stopIds: [eos],
+    padId: id(settings.pad_token) ?? eos,
+  };
+}
+
+async function readTokenizer(
+  directory: string,
+): Promise<{ hub: HubTokenizer; settings: Settings; file: string }> {
+  const file = join(directory, 'tokenizer.json');
+  const settingsFile = join(directory, 'tokenizer_config.json');
+  const json = await readJson(file);
+  const settings = settingsJson.safeParse(await readJson(settingsFile, {}));
+  if (!settings.success) throw checkpointError('The tokenizer settings cannot be used.', settingsFile);
+  try {
+    return { hub: new HubTokenizer(json as object, settings.data), settings: settings.data, file };
+  } catch (cause) {
+    throw checkpointError('The tokenizer is of an unsupported kind.', file, undefined, undefined, cause);
+  }
 }
 
 /** Special tokens stand as text, or in older files as an object around it. */
