@@ -61,7 +61,8 @@ export interface ProgressState {
   readonly evaluatedHere: number;
 }
 
-const window = 10;
+/** How many of the latest steps tell the pace. */
+const paceSteps = 10;
 
 /** The state before any event. */
 export const noProgress: ProgressState = {
@@ -96,7 +97,7 @@ export function foldProgress(state: ProgressState, event: ProgressEvent): Progre
     case 'step': {
       const { kind: _, at: __, step, ...figures } = event;
       const taken = { ms: at - state.stepStartedAt, tokens: figures.tokens };
-      const recent = [...state.recent, taken].slice(-window);
+      const recent = [...state.recent, taken].slice(-paceSteps);
       return { ...state, at, step, figures, recent, stepStartedAt: at, evaluatedHere: 0 };
     }
     case 'evaluating': {

@@ -1,6 +1,13 @@
 import { absent, decimalsFor, fixed, signed } from './format.ts';
 import type { Interval } from './intervals.ts';
-import { type Comparison, type Differences, type Estimates, type Measure, measures } from './statistics.ts';
+import {
+  type Comparison,
+  type Differences,
+  type Estimates,
+  type Measure,
+  measures,
+  type Summary,
+} from './statistics.ts';
 
 /** How a measure is named and scaled where people read it: shares as percentages. */
 const shown: Record<Measure, { name: string; unit: string; factor: number }> = {
@@ -9,9 +16,6 @@ const shown: Record<Measure, { name: string; unit: string; factor: number }> = {
   mean_length: { name: 'mean length', unit: 'tokens', factor: 1 },
   value_density: { name: 'value density', unit: '% per token', factor: 100 },
 };
-
-/** What `rlev eval` says of one evaluation: structurally a `Summary`. */
-type Summarised = Comparison['before'];
 
 /** A line of a table: a lone heading, or a label with its cells. */
 type Line = readonly string[];
@@ -56,7 +60,7 @@ export function comparisonTable(
 type Sides = Pick<Comparison['by_value'][number], 'before' | 'after' | 'difference'>;
 
 /** One evaluation, overall and by value, as plain text for a terminal of 80 to 100 columns. */
-export function summaryTable(summary: Summarised): string {
+export function summaryTable(summary: Summary): string {
   const decimals = decimalsOf(summary);
   const lines: Line[] = [
     ['', '', ...measures.flatMap((measure) => ['', shown[measure].name])],
