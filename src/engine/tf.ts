@@ -10,3 +10,27 @@ export const tf = createRequire(import.meta.url)('@tensorflow/tfjs') as typeof T
 
 // Production mode silences the notices that advise Node users to install another backend.
 tf.enableProdMode();
+
+/**
+ * Does something with another tfjs backend, which the calling thread's backend replaces again afterwards, and
+ * leaves no tensor behind, not even where it throws.
+ */
+export function onBackend<T>(name: string, action: () => T): T {
+  const before = tf.backend() && tf.getBackend();
+  // A backend that loads without waiting is set before this call returns, though it returns a promise.
+  void tf.setBackend(name);
+  try {
+    return action();
+  } catch (error) {
+    // Tensors kept for a backward pass that will not come.
+    for (const node of tf.engine().state.activeTape ?? [])
+      for (const tensor of savedBy(node)) tensor.dispose();
+    throw error;
+  } finally {
+    void tf.setBackend(before);
+  }
+}
+
+function savedBy(node: object): readonly Tf.Tensor[] {
+  return 'saved' in node ? (node.saved as readonly Tf.Tensor[]) : [];
+}
