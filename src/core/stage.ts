@@ -148,9 +148,12 @@ export type StageKind = StageDefinition['kind'];
 /** Stages by name: passed around, never a global that modules write into. */
 export type Catalogue = ReadonlyMap<string, StageDefinition>;
 
+/** A definition of whatever parameters and columns, as `defineMap` and its like make it. */
+export type AnyDefinition = Described<unknown> & { readonly kind: StageKind };
+
 /** A catalogue of definitions, in the order given. */
-export function catalogueOf(definitions: readonly StageDefinition[]): Catalogue {
-  return new Map(definitions.map((d) => [d.name, d]));
+export function catalogueOf(definitions: readonly AnyDefinition[]): Catalogue {
+  return new Map(definitions.map((d) => [d.name, d as StageDefinition]));
 }
 
 /** Typed identity: infers a map stage's parameters and columns from its fields. */

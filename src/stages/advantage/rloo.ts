@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { spreadOverTokens } from '../../core/columns.ts';
 import { defineMap } from '../../core/stage.ts';
-import { groupRows } from './groups.ts';
+import { centreGroups, groupRows } from './groups.ts';
 
 /**
  * RLOO: A_i = R_i - mean of the other responses to the same prompt = (R_i - mean) * n / (n - 1).
@@ -14,12 +14,12 @@ import { groupRows } from './groups.ts';
  * @returns float64 [rows]
  */
 export function rlooAdvantages(rewards: Float64Array, groups: Int32Array): Float64Array {
+  const centred = centreGroups(rewards, groups);
   const advantages = new Float64Array(rewards.length);
   for (const rows of groupRows(groups)) {
     const n = rows.length;
     if (n === 1) continue;
-    const sum = rows.reduce((total, i) => total + rewards[i]!, 0);
-    for (const i of rows) advantages[i] = rewards[i]! - (sum - rewards[i]!) / (n - 1);
+    for (const i of rows) advantages[i] = (centred[i]! * n) / (n - 1);
   }
   return advantages;
 }

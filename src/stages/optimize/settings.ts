@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { RlevError } from '../../core/errors.ts';
+import { foldIn, randomKey } from '../../core/random.ts';
+import type { LossSpec, TrainMetrics, TrainRequest } from '../../core/services.ts';
+import type { StageEvent, StageSetup, UpdateResult } from '../../core/stage.ts';
+
+/** `{ use, ...parameters }`, as it stands in the pipeline file. */
+export function lossSchema(use: string) {
+  return z
+    .looseObject({ use: z.string().min(1).default(use).describe('The loss by name.') })
+    .prefault({})
+    .describe('The loss, with its own parameters beside `use`.');
+}
+
+/** Parameters that every update of the policy takes. */
+export const optimizerSettings = {
+  adamw: z
+    .strictObject({
+      lr: z.number().gt(0).default(1e-4).describe('Learning rate at its highest.'),
+      betas: z
+        .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
+        .default([0.9, 0.95])
+        .describe('Decay of the running means of the gradient and of its square.'),
+      eps: z.number().gt(0).default(1e-8).describe('Added to the root of the mean square.'),
+      weightDecay: z.number().min(0).default(0).describe('Decay of matrices; vectors have none.'),
+      gradNorm: z.number().gt(0).default(1).describe('Largest norm of the gradient over all parameters.'),
+    })
+    .prefault({})
+    .describe('AdamW.'),
+  schedule: z
+    .strictObject({
+      use: z.enum(['constant', 'cosine', 'linear']).default('constant').describe('How the rate falls.'),
+      warmup: z.int().min(0).default(0).describe('Steps over which the learning rate rises.'),
+      floor: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0)
+        .describe('Share of the learning rate that is left at the end.'),
+    })
+    .prefault({})
+    .describe('The learning rate over the steps of the run.'),
+  epochs: z.int().min(1).default(1).describe('Times that each cohort is gone through.'),
+  miniBatches: z.int().min(1).default(1).describe('Optimizer updates an epoch.'),
+};
+
+type Settings = z.infer<z.ZodObject<typeof optimizerSettings>> & { readonly loss: LossParams };
+type LossParams = { readonly use: string; readonly [name: string]: unknown };
+type Rows = Omit<TrainRequest, 'loss' | 'optimizer' | 'schedule' | 'epochs' | 'miniBatches' | 'key'>;
+
+/**
+ * Trains on the rows and publishes the weights as the next policy version.
+ *
+ * @throws RlevError `run/non-finite` where a metric is not finite; nothing is published then
+ */
+export async function update(
+  rows: Rows,
+  settings: Settings,
+  setup: StageSetup,
+  event: StageEvent,
+): Promise<UpdateResult> {
+  const { trainer } = setup.policy();
+  const metrics = await trainer.train(
+    {
+      ...rows,
+      loss: lossSpec(settings.loss),
+      optimizer: settings.adamw,
+      schedule: { ...settings.schedule, total: setup.steps },
+      epochs: settings.epochs,
+      miniBatches: settings.miniBatches,
+      key: foldIn(randomKey(event.seed, 'optimize'), event.step, event.round),
+    },
+    event.signal,
+  );
+  requireFinite(metrics, event, setup);
+  return { metrics, ...(await trainer.publish()) };
+}
+
+function lossSpec({ use, ...params }: LossParams): LossSpec {
+  return { use, params };
+}
+
+function requireFinite(metrics: TrainMetrics, { step }: StageEvent, { place }: StageSetup): void {
+  for (const [name, value] of Object.entries(metrics)) {
+    if (Number.isFinite(value)) continue;
+    throw new RlevError({
+      code: 'run/non-finite',
+      message: `The update of step ${step} gave ${name} = ${value}.`,
+      value,
+      place,
+      help: 'Lower adamw.lr, or look at the rewards and advantages of the step.',
+    });
+  }
+}
