@@ -56,13 +56,20 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
         value: { use: 'value/points' },
       },
     }),
-    'eval.yaml',
+    '(rlev eval)',
     { catalogue: options.catalogue },
   );
   const assembly = await assemble(pipeline, { notice: options.notice ?? (() => undefined) });
   try {
     const signal = options.signal ?? new AbortController().signal;
-    const event = { step: 0, round: 0, scope: 'eval:data', policyVersion: 0, seed: pipeline.run.seed, signal } as const;
+    const event = {
+      step: 0,
+      round: 0,
+      scope: 'eval:data',
+      policyVersion: 0,
+      seed: pipeline.run.seed,
+      signal,
+    } as const;
     const { batch } = await runOnce(assembly.stages, event, { record: recordNothing });
     return evaluationOf(batch);
   } catch (error) {

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
-import { dirname, join, relative, resolve as resolvePath } from 'node:path';
-import { finalize, lastValueFrom, tap } from 'rxjs';
-import { columnOf } from '../core/encode.ts';
+import { join, relative, resolve as resolvePath } from 'node:path';
+import { lastValueFrom, tap } from 'rxjs';
 import { RlevError } from '../core/errors.ts';
 import type { TrainMetrics } from '../core/services.ts';
 import type { Scope, StageEvent } from '../core/stage.ts';
@@ -34,6 +33,7 @@ export type RunEvent =
       readonly cohort: Cohort;
       readonly metrics: TrainMetrics;
     }
+  | { readonly type: 'evaluating'; readonly branch: string; readonly step: number }
   | {
       readonly type: 'evaluated';
       readonly branch: string;
@@ -67,6 +67,9 @@ export interface RunResult {
   readonly checkpoint: string | undefined;
 }
 
+/** Milliseconds that stages have to end by themselves once a run is cancelled; then the policy is closed under them. */
+const patience = 500;
+
 /**
  * Runs a pipeline from its first step to its last: opens and checks everything, makes the run directory, trains,
  * evaluates and writes checkpoints. Everything that was opened is closed when the promise settles.
@@ -78,11 +81,15 @@ export async function train(pipeline: Pipeline, options: RunOptions = {}): Promi
   const tell = (event: RunEvent): void => options.onEvent?.(event);
   const abort = new AbortController();
   const cancel = (): void => abort.abort(cancelled());
+  let overdue: NodeJS.Timeout | undefined;
   options.signal?.addEventListener('abort', cancel, { once: true });
   if (options.signal?.aborted) cancel();
   if (options.directory !== undefined) refuseExisting(options.directory);
   const assembly = await assemble(pipeline, { notice: options.notice ?? (() => undefined) });
   let log: EventLog | undefined;
+  abort.signal.addEventListener('abort', () => {
+    overdue = setTimeout(() => void assembly.close(), patience);
+  });
   try {
     abort.signal.throwIfAborted();
     log = options.record === false ? undefined : await openLog(pipeline, assembly, options);
@@ -97,8 +104,8 @@ export async function train(pipeline: Pipeline, options: RunOptions = {}): Promi
     throw fault;
   } finally {
     options.signal?.removeEventListener('abort', cancel);
-    abort.abort(cancelled());
     await assembly.close();
+    clearTimeout(overdue);
     await log?.close();
   }
 }
@@ -125,6 +132,7 @@ async function runAll(
     });
   const evaluate = async ({ id, stages }: Branch, step: number, version: number): Promise<void> => {
     const scope: Scope = `eval:${id}`;
+    tell({ type: 'evaluating', branch: id, step });
     const event: StageEvent = { step, round: 0, scope, seed, policyVersion: version, signal: abort.signal };
     const { batch } = await runOnce(stages, event, { record, watch });
     const evaluation = evaluationOf(batch);
@@ -157,12 +165,7 @@ async function runAll(
     watch,
     afterStep,
   });
-  await lastValueFrom(
-    loop.pipe(
-      tap({ error: (error) => abort.abort(error) }),
-      finalize(() => undefined),
-    ),
-  );
+  await lastValueFrom(loop.pipe(tap({ error: (error) => abort.abort(error) })));
   return { directory: log?.directory, steps, evaluations, checkpoint: lastCheckpoint };
 }
 

@@ -1,0 +1,34 @@
+#!/usr/bin/env node
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { version } from '../core/version.ts';
+import { evalCommand } from './eval.ts';
+import { exitCodeOf, explain } from './failure.ts';
+import { welcome } from './start.ts';
+import { trainCommand } from './train.ts';
+
+const cli = yargs(hideBin(process.argv))
+  .scriptName('rlev')
+  .usage('$0 <command> [options]')
+  .version(version)
+  .command(trainCommand)
+  .command(evalCommand)
+  .command('$0', 'a short start', {}, () => {
+    process.stdout.write(welcome());
+  })
+  .strict()
+  .recommendCommands()
+  .alias('h', 'help')
+  .wrap(Math.min(100, process.stdout.columns ?? 100))
+  .fail((message, error) => {
+    if (error) throw error;
+    process.stderr.write(`rlev: ${message}\n  See rlev --help.\n`);
+    process.exit(2);
+  });
+
+try {
+  await cli.parseAsync();
+} catch (error) {
+  process.stderr.write(explain(error));
+  process.exitCode = exitCodeOf(error);
+}

@@ -1,0 +1,83 @@
+import { figuresOf } from '../pipeline/figures.ts';
+import type { Pipeline } from '../pipeline/resolve.ts';
+import type { RunEvent } from '../pipeline/run.ts';
+import { foldProgress, noProgress, type ProgressEvent, progressLine } from '../report/progress.ts';
+
+/** Progress of a run on a stream: one live line on a terminal, plain lines elsewhere. */
+export interface ProgressView {
+  tell(event: RunEvent): void;
+  end(): void;
+}
+
+export function progressOn(out: NodeJS.WriteStream, pipeline: Pipeline): ProgressView {
+  const live = out.isTTY === true;
+  let state = noProgress;
+  let drawn = false;
+  const clear = (): void => {
+    if (drawn) out.write('\r\x1b[2K');
+    drawn = false;
+  };
+  const show = (event: ProgressEvent, plain: boolean): void => {
+    state = foldProgress(state, event);
+    if (live) {
+      clear();
+      out.write(progressLine(state, (out.columns ?? 80) - 1));
+      drawn = true;
+    } else if (plain) {
+      out.write(`${progressLine(state)}\n`);
+    }
+  };
+  const ticking = live
+    ? setInterval(() => show({ kind: 'tick', at: performance.now() }, false), 500)
+    : undefined;
+  ticking?.unref();
+  return {
+    tell(event) {
+      const at = performance.now();
+      switch (event.type) {
+        case 'opened':
+          show(
+            { kind: 'start', at, steps: pipeline.run.steps, evaluations: evaluationSteps(pipeline) },
+            false,
+          );
+          break;
+        case 'evaluating':
+          show({ kind: 'evaluating', at, name: event.branch }, true);
+          break;
+        case 'evaluated':
+          show({ kind: 'evaluated', at }, false);
+          break;
+        case 'step': {
+          const { loss, approx_kl } = event.metrics;
+          show(
+            {
+              kind: 'step',
+              at,
+              step: event.step,
+              ...figuresOf(event.cohort.batch),
+              ...(loss !== undefined && { loss }),
+              ...(approx_kl !== undefined && { kl: approx_kl }),
+            },
+            true,
+          );
+          break;
+        }
+      }
+    },
+    end() {
+      clearInterval(ticking);
+      if (state === noProgress) return;
+      if (state.step === state.steps) show({ kind: 'finish', at: performance.now() }, true);
+      if (drawn) out.write('\n');
+    },
+  };
+}
+
+/** After which steps an evaluation runs, one entry a branch and step. */
+function evaluationSteps({ run, evaluate }: Pipeline): number[] {
+  return evaluate.flatMap(({ every }) =>
+    Array.from({ length: run.steps + 1 }, (_, step) => step).filter(
+      (step) => step === 0 || step === run.steps || (every !== undefined && step % every === 0),
+    ),
+  );
+}
