@@ -62,8 +62,9 @@ export function shareInterval(
  * The interval of a paired difference of weighted shares, mean(after - before) on the same questions. Agresti and
  * Min (2005), "Simple improved confidence intervals for comparing matched proportions": two pseudo-questions are
  * added, half a one in each cell of the table right/wrong before/after, each as heavy as the typical unit of
- * weight, sum(w^2)/sum(w). It shrinks towards no difference, and hardly at all for many questions. Null for fewer
- * than two questions or no weight.
+ * weight, sum(w^2)/sum(w). It shrinks towards no difference, hardly at all for many questions; with few of very
+ * unequal weight it covers less than 95% (92% of 40 exam questions worth 1, 4 or 10, simulated; a percentile
+ * bootstrap 90%), but errs towards too small a change. Null for fewer than two questions or no weight.
  */
 export function shareDifferenceInterval(
   weights: Float64Array,
@@ -116,7 +117,7 @@ export function ratioInterval(
 
 /**
  * The 97.5% quantile of Student's t with `df` degrees of freedom: exact for 1 and 2, else the Cornish-Fisher
- * expansion (Abramowitz & Stegun 26.7.5), within 0.003 at 3 and closer above.
+ * expansion (Abramowitz & Stegun 26.7.5), within 0.004 at 3 and closer above.
  */
 export function studentQuantile(df: number): number {
   if (df === 1) return Math.tan(Math.PI * 0.475);
