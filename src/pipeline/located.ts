@@ -11,8 +11,8 @@ export interface Located {
   placeOf(path: Path): Place;
   /** Place of the key that leads to a path. */
   placeOfKey(path: Path): Place;
-  /** A copy with one value replaced or added; its places are `place`. */
-  with(path: Path, value: unknown, place: Place): Located;
+  /** A copy with one value replaced or added, which stands at `place`, and its key at `keyPlace`. */
+  with(path: Path, value: unknown, place: Place, keyPlace?: Place): Located;
   /** A copy without the key at a path. */
   without(path: Path): Located;
 }
@@ -83,7 +83,7 @@ function located(
     data,
     placeOf: (path) => nearest(values, path),
     placeOfKey: (path) => nearest(keys, path),
-    with(path, value, place) {
+    with(path, value, place, keyPlace = place) {
       const copy = structuredClone(data) as Record<string | number, unknown>;
       let at = copy;
       for (const [i, key] of path.slice(0, -1).entries()) {
@@ -106,7 +106,7 @@ function located(
       return located(
         copy,
         new Map([...outside(values), [under, place]]),
-        new Map([...outside(keys), [under, place]]),
+        new Map([...outside(keys), [under, keyPlace]]),
         top,
       );
     },

@@ -255,8 +255,8 @@ function resolveBranch(
     }
     for (const [key, value] of Object.entries(patch)) {
       if (value === undefined) continue;
-      const place = source.placeOf([...at, 'stages', stage, key]);
-      patched = patched.with(['stages', stage, key], value, place);
+      const from = [...at, 'stages', stage, key];
+      patched = patched.with(['stages', stage, key], value, source.placeOf(from), source.placeOfKey(from));
     }
   }
   const last = ids.indexOf(branch.through);
