@@ -1,5 +1,7 @@
 import { type Catalogue, catalogueOf } from '../core/stage.ts';
 import { constant } from './advantage/constant.ts';
+import { grpo } from './advantage/grpo.ts';
+import { reinforcePlusPlus } from './advantage/reinforce-plus-plus.ts';
 import { rloo } from './advantage/rloo.ts';
 import { policyGradient } from './optimize/policy-gradient.ts';
 import { supervised } from './optimize/supervised.ts';
@@ -9,6 +11,8 @@ import { rlev } from './reward/rlev.ts';
 import { rolloutFromData } from './rollout/from-data.ts';
 import { rolloutPolicy } from './rollout/policy.ts';
 import { points } from './value/points.ts';
+import { choice } from './verify/choice.ts';
+import { exact } from './verify/exact.ts';
 import { numeric } from './verify/numeric.ts';
 
 /** Every stage that the package brings, in the order of the flow. */
@@ -16,12 +20,16 @@ export const builtInStages: Catalogue = catalogueOf([
   exam,
   rolloutPolicy,
   rolloutFromData,
+  exact,
   numeric,
+  choice,
   points,
   rlev,
   correctness,
   constant,
   rloo,
+  grpo,
+  reinforcePlusPlus,
   policyGradient,
   supervised,
 ]);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Columns } from '../../core/columns.ts';
 import { defineUpdate } from '../../core/stage.ts';
-import { lossSchema, optimizerSettings, update } from './settings.ts';
+import { lossSchema, optimizerSettings, updateWith } from './settings.ts';
 
 /**
  * One or several AdamW updates of the policy on a cohort and its advantages, then a publication.
@@ -21,22 +21,23 @@ export const policyGradient = defineUpdate({
       .describe('Count only the response tokens that the column loss_mask marks.'),
   }),
   needs: ({ lossMask }): readonly Needed[] => [...always, ...(lossMask ? (['loss_mask'] as const) : [])],
-  create: (params, setup) => ({
-    run: (columns: Columns<Needed>, event) =>
-      update(
-        {
-          promptTokens: columns.prompt_tokens,
-          responseTokens: columns.response_tokens,
-          temperature: columns.temperature,
-          oldLogprobs: columns.sampled_logprobs,
-          advantage: columns.advantage,
-          ...(params.lossMask && { lossMask: columns.loss_mask }),
-        },
-        params,
-        setup,
-        event,
-      ),
-  }),
+  create: async (params, setup) => {
+    const update = await updateWith(params, setup);
+    return {
+      run: (columns: Columns<Needed>, event) =>
+        update(
+          {
+            promptTokens: columns.prompt_tokens,
+            responseTokens: columns.response_tokens,
+            temperature: columns.temperature,
+            oldLogprobs: columns.sampled_logprobs,
+            advantage: columns.advantage,
+            ...(params.lossMask && { lossMask: columns.loss_mask }),
+          },
+          event,
+        ),
+    };
+  },
 });
 
 const always = ['prompt_tokens', 'response_tokens', 'temperature', 'sampled_logprobs', 'advantage'] as const;

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { RlevError } from '../../core/errors.ts';
 import { foldIn, randomKey } from '../../core/random.ts';
-import type { LossSpec, TrainMetrics, TrainRequest } from '../../core/services.ts';
+import type { TrainMetrics, TrainRequest } from '../../core/services.ts';
 import type { StageEvent, StageSetup, UpdateResult } from '../../core/stage.ts';
+import { checkLoss, type LossParams, lossSpec } from './loss-params.ts';
 
 /** `{ use, ...parameters }`, as it stands in the pipeline file. */
 export function lossSchema(use: string) {
@@ -45,15 +46,23 @@ export const optimizerSettings = {
 };
 
 type Settings = z.infer<z.ZodObject<typeof optimizerSettings>> & { readonly loss: LossParams };
-type LossParams = { readonly use: string; readonly [name: string]: unknown };
 type Rows = Omit<TrainRequest, 'loss' | 'optimizer' | 'schedule' | 'epochs' | 'miniBatches' | 'key'>;
 
+/** What trains on rows and publishes the weights as the next policy version. */
+export type Update = (rows: Rows, event: StageEvent) => Promise<UpdateResult>;
+
 /**
- * Trains on the rows and publishes the weights as the next policy version.
+ * An update with these settings. It throws RlevError `run/non-finite` where a metric is not finite; nothing is
+ * published then.
  *
- * @throws RlevError `run/non-finite` where a metric is not finite; nothing is published then
+ * @throws RlevError for a loss that is not there, or that does not take its parameters
  */
-export async function update(
+export async function updateWith(settings: Settings, setup: StageSetup): Promise<Update> {
+  await checkLoss(settings.loss, setup.place);
+  return (rows, event) => update(rows, settings, setup, event);
+}
+
+async function update(
   rows: Rows,
   settings: Settings,
   setup: StageSetup,
@@ -74,10 +83,6 @@ export async function update(
   );
   requireFinite(metrics, event, setup);
   return { metrics, ...(await trainer.publish()) };
-}
-
-function lossSpec({ use, ...params }: LossParams): LossSpec {
-  return { use, params };
 }
 
 function requireFinite(metrics: TrainMetrics, { step }: StageEvent, { place }: StageSetup): void {

@@ -1,19 +1,17 @@
 import { z } from 'zod';
 import { defineUpdate } from '../../core/stage.ts';
-import { lossSchema, optimizerSettings, update } from './settings.ts';
+import { lossSchema, optimizerSettings, updateWith } from './settings.ts';
 
 export const supervised = defineUpdate({
   name: 'optimize/supervised',
   summary: 'Updates the policy towards the responses as they stand.',
   params: z.strictObject({ loss: lossSchema('loss/cross-entropy'), ...optimizerSettings }),
   needs: () => ['prompt_tokens', 'response_tokens', 'temperature'],
-  create: (params, setup) => ({
-    run: ({ prompt_tokens, response_tokens, temperature }, event) =>
-      update(
-        { promptTokens: prompt_tokens, responseTokens: response_tokens, temperature },
-        params,
-        setup,
-        event,
-      ),
-  }),
+  create: async (params, setup) => {
+    const update = await updateWith(params, setup);
+    return {
+      run: ({ prompt_tokens, response_tokens, temperature }, event) =>
+        update({ promptTokens: prompt_tokens, responseTokens: response_tokens, temperature }, event),
+    };
+  },
 });

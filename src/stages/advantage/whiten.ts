@@ -1,0 +1,36 @@
+/**
+ * (x - mean) / sqrt(variance + eps) over the numbers that count; the others become 0.
+ *
+ * Computed on differences from the first number that counts, so numbers that are all equal, or only one, give
+ * exactly 0.
+ *
+ * @param x float64 [n]
+ * @param counts [n], above 0 where a number counts; absent: all do
+ * @param eps added to the variance: 1e-8 in verl; OpenRLHF has none
+ * @param ddof 1 for the sample's variance (verl), 0 for the population's (OpenRLHF)
+ * @returns float64 [n]
+ */
+export function whiten(
+  x: Float64Array,
+  counts: ArrayLike<number> | undefined,
+  { eps, ddof }: { readonly eps: number; readonly ddof: number },
+): Float64Array {
+  const white = new Float64Array(x.length);
+  const counted: number[] = [];
+  for (let i = 0; i < x.length; i++) if (!counts || counts[i]! > 0) counted.push(i);
+  const n = counted.length;
+  if (n < 2) return white;
+  const first = x[counted[0]!]!;
+  let sum = 0;
+  for (const i of counted) sum += x[i]! - first;
+  const mean = sum / n;
+  let squares = 0;
+  for (const i of counted) {
+    white[i] = x[i]! - first - mean;
+    squares += white[i]! ** 2;
+  }
+  if (squares === 0) return white;
+  const scale = 1 / Math.sqrt(squares / (n - ddof) + eps);
+  for (const i of counted) white[i]! *= scale;
+  return white;
+}
