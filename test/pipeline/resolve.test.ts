@@ -183,7 +183,7 @@ describe('a pipeline file that cannot run', () => {
       'a patch with an unknown key',
       good.replace('perStep: all', 'perSteps: all'),
       [
-        'dir/p.yaml:15:32: config/unknown-key: Nothing reads the key stages.prompts.perSteps.\n  Did you mean `perStep`?',
+        'dir/p.yaml:15:33: config/unknown-key: Nothing reads the key stages.prompts.perSteps.\n  Did you mean `perStep`?',
       ],
     ],
     [
