@@ -1,0 +1,37 @@
+/** The library's face: what the command line uses, and what a stage of one's own is written with. */
+export type {
+  AnyColumns,
+  ColumnData,
+  ColumnName,
+  Columns,
+  ColumnSpec,
+  KnownColumn,
+  Ragged,
+} from './core/columns.ts';
+export { raggedFloat32, raggedInt32, rowLength, rowOf, spreadOverTokens, vocabulary } from './core/columns.ts';
+export type { Batch } from './core/encode.ts';
+export { batchOf, columnOf, columnsOf } from './core/encode.ts';
+export type { ErrorCode, Place } from './core/errors.ts';
+export { errorCodes, RlevError, RlevErrors } from './core/errors.ts';
+export { foldIn, integer, normal, permutation, randomKey, uniform } from './core/random.ts';
+export type { Policy, Sampler, Scorer, Tokenizer, Trainer } from './core/services.ts';
+export type { Catalogue, Dataset, StageDefinition, StageEvent, StageSetup } from './core/stage.ts';
+export { catalogueOf, defineMap, defineSelect, defineSource, defineUpdate } from './core/stage.ts';
+export { version } from './core/version.ts';
+export type { EventLog, JournalEntry, RunHeader } from './log/event-log.ts';
+export { createRun, openRun } from './log/run-directory.ts';
+export type { EvaluateOptions } from './pipeline/evaluate.ts';
+export { evaluate } from './pipeline/evaluate.ts';
+export { figuresOf } from './pipeline/figures.ts';
+export type { LoadOptions, Pipeline } from './pipeline/resolve.ts';
+export { loadPipeline, resolvePipeline } from './pipeline/resolve.ts';
+export type { RunEvent, RunOptions, RunResult } from './pipeline/run.ts';
+export { train } from './pipeline/run.ts';
+export { openPolicy } from './policy/open-policy.ts';
+export type { Evaluation } from './report/evaluation.ts';
+export { foldProgress, noProgress, progressLine } from './report/progress.ts';
+export type { Comparison, Summary } from './report/statistics.ts';
+export { compare, summarize } from './report/statistics.ts';
+export { comparisonTable, summaryTable, verdict } from './report/table.ts';
+export { builtInStages } from './stages/catalogue.ts';
+export { createStage } from './stages/create-stage.ts';
