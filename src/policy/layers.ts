@@ -34,10 +34,13 @@ export function project(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
 /** Rotary positions by tables of `ropeTables` that broadcast against x [.., headDim]. No gradient for the tables. */
 export function rotary(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
   const op = tf.customGrad((...args) => {
-    const [x] = args as unknown as [Tensor];
-    const value = tf.add(tf.mul(x, cos), tf.mul(swapHalves(x), sin));
-    const gradFunc = (dy: Tensor): Tensor => tf.add(tf.mul(dy, cos), swapHalves(tf.mul(dy, sin)));
-    return { value, gradFunc };
+    const [x, save] = args as unknown as [Tensor, (tensors: Tensor[]) => void];
+    save([cos, sin]);
+    const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor => {
+      const [cos, sin] = saved as [Tensor, Tensor];
+      return tf.add(tf.mul(dy, cos), swapHalves(tf.mul(dy, sin)));
+    };
+    return { value: tf.add(tf.mul(x, cos), tf.mul(swapHalves(x), sin)), gradFunc };
   });
   return op(x);
 }

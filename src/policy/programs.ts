@@ -1,7 +1,7 @@
-import type { Tensor } from '@tensorflow/tfjs';
+import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import type { TensorProgram, TensorSpec } from '../engine/engine.ts';
+import { chosenLogprobs } from '../engine/ops/chosen-logprobs.ts';
 import { tf } from '../engine/tf.ts';
-import { chosenLogprobs } from './chosen-logprobs.ts';
 import type { PolicyConfig } from './config.ts';
 import { hiddenStates, logitsOf, type Weights } from './decoder.ts';
 import { logRatio, ownLogRatio } from './losses/log-ratio.ts';
@@ -98,7 +98,10 @@ function responseLogprobs(
 ): Tensor {
   const hidden = hiddenStates(config, weights, inputs.tokens!, inputs.indices!);
   const logits = logitsOf(config, weights, hidden, inputs.inverseTemperature!);
-  return tf.reshape(chosenLogprobs(logits, inputs.targets!), [shape.rows, shape.responses]);
+  return tf.reshape(chosenLogprobs(logits as Tensor2D, inputs.targets as Tensor1D), [
+    shape.rows,
+    shape.responses,
+  ]);
 }
 
 function tokenSpecs({ rows, length, responses }: MicroBatchShape): Record<string, TensorSpec> {

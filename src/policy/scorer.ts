@@ -1,0 +1,81 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Ragged } from '../core/columns.ts';
+import { RlevError } from '../core/errors.ts';
+import type { Scorer } from '../core/services.ts';
+import type { Arrays } from '../engine/engine.ts';
+import type { PolicyConfig } from './config.ts';
+import { checkContext, planMicroBatches, tokenFeeds } from './micro-batches.ts';
+import type { ProgramCache } from './program-cache.ts';
+import { scoreProgram } from './programs.ts';
+
+export interface ScorerSetup {
+  readonly config: PolicyConfig;
+  readonly programs: ProgramCache;
+  /** The weights to score with, by name. */
+  weights(which: 'current' | 'reference'): Arrays;
+  /** Tokens of a micro-batch, padding included. */
+  readonly tokenBudget: number;
+}
+
+/** Scores with the forward pass that training differentiates. */
+export function createScorer(setup: ScorerSetup): Scorer {
+  return {
+    score: (request, signal) => scoreResponses(setup, setup.weights(request.weights), request, signal),
+  };
+}
+
+/** Rows to score: tokens, and the temperature that logits are divided by (1 where it is 0). */
+export interface ScoreRows {
+  readonly promptTokens: Ragged<Int32Array>;
+  readonly responseTokens: Ragged<Int32Array>;
+  readonly temperature: Float32Array;
+}
+
+/**
+ * Log-probability of each response token under the given weights.
+ *
+ * @throws RlevError `policy/context` before anything is computed, `run/cancelled`, `run/non-finite`
+ */
+export async function scoreResponses(
+  setup: Omit<ScorerSetup, 'weights'>,
+  weights: Arrays,
+  { promptTokens, responseTokens, temperature }: ScoreRows,
+  signal?: AbortSignal,
+): Promise<Ragged<Float32Array>> {
+  const { config, programs, tokenBudget } = setup;
+  checkContext(promptTokens, responseTokens, config.contextLength);
+  const { offsets } = responseTokens;
+  const values = new Float32Array(responseTokens.values.length);
+  const rows = Array.from({ length: offsets.length - 1 }, (_, i) => i);
+  for (const batch of planMicroBatches(promptTokens, responseTokens, rows, tokenBudget)) {
+    throwIfCancelled(signal);
+    const { shape } = batch;
+    const program = await programs.get(`score ${shape.rows}x${shape.length}x${shape.responses}`, () =>
+      scoreProgram(config, shape),
+    );
+    const feeds = tokenFeeds(batch, promptTokens, responseTokens, temperature, config.padId);
+    const { logprobs } = await program.run({ ...weights, ...feeds });
+    for (const [b, row] of batch.indices.entries()) {
+      const start = b * shape.responses;
+      const length = offsets[row + 1]! - offsets[row]!;
+      values.set(logprobs!.subarray(start, start + length), offsets[row]);
+    }
+    await setImmediate();
+  }
+  const bad = values.findIndex((x) => !Number.isFinite(x));
+  if (bad >= 0) {
+    throw new RlevError({
+      code: 'run/non-finite',
+      message: `The log-probability of response token ${bad} is not finite.`,
+      value: values[bad],
+      help: 'The weights are not finite or have grown too large: start from an earlier checkpoint.',
+    });
+  }
+  return { offsets, values };
+}
+
+/** Throws `run/cancelled` once the signal has fired. */
+export function throwIfCancelled(signal: AbortSignal | undefined): void {
+  if (!signal?.aborted) return;
+  throw new RlevError({ code: 'run/cancelled', message: 'Training or scoring was cancelled.' });
+}

@@ -1,0 +1,118 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { AdamState } from './adamw.ts';
+import {
+  gatherTensors,
+  loadCheckpoint,
+  namedTensors,
+  type PolicyWeights,
+  saveCheckpoint,
+  writeJson,
+} from './checkpoint.ts';
+import { checkpointError, readJson } from './config.ts';
+import { type ParameterLayout, weightsHash } from './parameters.ts';
+import { readSafetensors, type StoredTensor, writeSafetensors } from './safetensors.ts';
+
+/** All that a trainer is, between two requests. */
+export interface TrainerState {
+  readonly weights: PolicyWeights;
+  readonly adam: AdamState;
+  /** Requests trained on. */
+  readonly steps: number;
+  /** Weights of the published versions that stay, by version. */
+  readonly versions: ReadonlyMap<number, Float32Array>;
+}
+
+const stateJson = z.strictObject({
+  format: z.literal(1),
+  steps: z.int().nonnegative(),
+  updates: z.int().nonnegative(),
+  versions: z
+    .array(z.strictObject({ version: z.int().nonnegative(), hash: z.string(), file: z.string().nullable() }))
+    .nonempty(),
+});
+
+/**
+ * Writes a Hugging Face directory, and beside it optimizer.safetensors (`exp_avg.<parameter>` and
+ * `exp_avg_sq.<parameter>`), trainer.json, and a published-<version>.safetensors for each version whose weights are
+ * not those of model.safetensors.
+ */
+export async function saveTrainerState(
+  directory: string,
+  state: TrainerState,
+  tokenizerFrom?: string,
+): Promise<void> {
+  const { weights, adam, steps, versions } = state;
+  const { layout } = weights;
+  await saveCheckpoint(directory, weights, tokenizerFrom);
+  await writeSafetensors(join(directory, optimizerFile), [
+    ...prefixed('exp_avg', layout, adam.m),
+    ...prefixed('exp_avg_sq', layout, adam.v),
+  ]);
+  const current = weightsHash(layout, weights.values);
+  const published: z.infer<typeof stateJson>['versions'][number][] = [];
+  for (const [version, values] of versions) {
+    const hash = weightsHash(layout, values);
+    const file = hash === current ? null : `published-${version}.safetensors`;
+    if (file) await writeSafetensors(join(directory, file), namedTensors(layout, values));
+    published.push({ version, hash, file });
+  }
+  const json = { format: 1, steps, updates: adam.updates, versions: published };
+  await writeJson(join(directory, stateFile), json);
+}
+
+/**
+ * Reads what `saveTrainerState` wrote.
+ *
+ * @throws RlevError `policy/checkpoint` where a file is missing, does not fit `layout`, or is not what was written
+ */
+export async function loadTrainerState(directory: string, layout: ParameterLayout): Promise<TrainerState> {
+  const weights = await loadCheckpoint(directory);
+  if (JSON.stringify(weights.layout) !== JSON.stringify(layout)) {
+    throw checkpointError(
+      'The checkpoint is of another model than the policy that is open.',
+      directory,
+      undefined,
+      'Open the policy from the same starting checkpoint.',
+    );
+  }
+  const file = join(directory, stateFile);
+  const parsed = stateJson.safeParse(await readJson(file));
+  if (!parsed.success) throw checkpointError('The trainer state is malformed.', file);
+  const { steps, updates, versions: published } = parsed.data;
+
+  const optimizer = await readSafetensors(join(directory, optimizerFile));
+  const moments = (prefix: string): Float32Array =>
+    gatherTensors(layout, unprefixed(prefix, optimizer), join(directory, optimizerFile));
+  const versions = new Map<number, Float32Array>();
+  for (const entry of published) {
+    const from = join(directory, entry.file ?? 'model.safetensors');
+    const values = entry.file
+      ? gatherTensors(layout, await readSafetensors(from), from)
+      : weights.values.slice();
+    if (weightsHash(layout, values) !== entry.hash) {
+      throw checkpointError(`The weights of version ${entry.version} are not those that were saved.`, from);
+    }
+    versions.set(entry.version, values);
+  }
+  return { weights, adam: { m: moments('exp_avg'), v: moments('exp_avg_sq'), updates }, steps, versions };
+}
+
+const optimizerFile = 'optimizer.safetensors';
+const stateFile = 'trainer.json';
+
+function prefixed(
+  prefix: string,
+  layout: ParameterLayout,
+  values: Float32Array,
+): (readonly [string, StoredTensor])[] {
+  return namedTensors(layout, values).map(([name, tensor]) => [`${prefix}.${name}`, tensor]);
+}
+
+function unprefixed(prefix: string, tensors: ReadonlyMap<string, StoredTensor>): Map<string, StoredTensor> {
+  const chosen = new Map<string, StoredTensor>();
+  for (const [name, tensor] of tensors) {
+    if (name.startsWith(`${prefix}.`)) chosen.set(name.slice(prefix.length + 1), tensor);
+  }
+  return chosen;
+}
