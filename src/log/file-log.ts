@@ -72,6 +72,7 @@ export function fileLog(files: LogFiles, state: FileLogState, writing: Writing |
     await streams!.sync();
     await files.append(journal, bytes);
     await files.sync(journal);
+    streams!.keep();
     count += entries.length;
     crc = last;
     size += bytes.length;
@@ -164,7 +165,9 @@ export function fileLog(files: LogFiles, state: FileLogState, writing: Writing |
       closed = true;
       await committing;
       await files.close().catch(() => {});
-      await writing?.release();
+      await writing?.release().catch((error) => {
+        throw ioError(error, `${directory}/lock`);
+      });
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { link, mkdir, open, readdir, rename, rm, stat, truncate, unlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, open, readdir, rename, rm, stat, truncate, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { RlevError } from '../core/errors.ts';
 
@@ -106,7 +106,14 @@ export function nodeFiles(): LogFiles {
     },
     claim: async (path, content) => {
       const aside = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`;
-      await writeFile(aside, content, { flag: 'wx' });
+      const handle = await open(aside, 'wx');
+      try {
+        await handle.writeFile(content);
+        // or a power loss could leave the name without the content
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
       try {
         await link(aside, path);
         return true;

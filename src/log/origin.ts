@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { RunHeader, RunOrigin } from './event-log.ts';
+import type { RunOrigin } from './event-log.ts';
 
 /**
  * What this program and machine would write into a run's header.
@@ -44,7 +44,7 @@ export function headerDifferences(recorded: RunOrigin, now: RunOrigin): string[]
 export async function cpuFeatures(): Promise<string[]> {
   const text = await readFile('/proc/cpuinfo', 'utf8').catch(() => '');
   const flags = /^(?:flags|Features)\s*:(.*)$/m.exec(text)?.[1]?.trim().split(/\s+/) ?? [];
-  const telling = flags.filter((f) => /^(sse4|avx|fma|f16c|amx|asimd|sve|sme|bf16|i8mm|fphp)/.test(f));
+  const telling = flags.filter((f) => /^(sse4|avx|fma|f16c|amx|asimd|sve|sme(?!p)|bf16|i8mm|fphp)/.test(f));
   return telling.length > 0 ? [...new Set(telling)].sort() : [cpus()[0]?.model ?? 'unknown'];
 }
 

@@ -22,11 +22,14 @@ interface Open {
   head?: Uint8Array;
 }
 
-/** Appends to the Arrow streams of a run. Batches are on the disk after `sync`. */
+/** Appends to the Arrow streams of a run. */
 export interface Streams {
   append(key: EventKey, messages: Messages): Promise<Segment>;
+  /** Brings all that was appended to the disk. */
   sync(): Promise<void>;
-  /** Cuts what was appended since the last `sync` that succeeded. */
+  /** All that was appended is in the journal. */
+  keep(): void;
+  /** Cuts what was appended since the last `keep`. */
   undo(): Promise<void>;
 }
 
@@ -48,8 +51,8 @@ export function openStreams(files: LogFiles, directory: string, extents: Extents
     const number = Number(digits);
     if (number > (open.get(name!)?.number ?? 0)) open.set(name!, { number, end });
   }
-  /** Files written since the last sync, with where they ended before; 0 for new ones. */
-  const unsynced = new Map<string, number>();
+  /** Files written since the last `keep`, with where they ended before; 0 for new ones. */
+  const written = new Map<string, number>();
   const newIn = new Set<string>();
 
   return {
@@ -63,7 +66,7 @@ export function openStreams(files: LogFiles, directory: string, extents: Extents
       }
       const file = streamFile(name, at.number);
       const path = `${directory}/${file}`;
-      if (!unsynced.has(path)) unsynced.set(path, at.end);
+      if (!written.has(path)) written.set(path, at.end);
       if (at.end === 0) {
         const folder = path.slice(0, path.lastIndexOf('/'));
         await makeFolders(files, folder);
@@ -83,13 +86,15 @@ export function openStreams(files: LogFiles, directory: string, extents: Extents
       };
     },
     sync: async () => {
-      for (const path of unsynced.keys()) await files.sync(path);
+      for (const path of written.keys()) await files.sync(path);
       for (const folder of newIn) await files.sync(folder);
+    },
+    keep: () => {
       newIn.clear();
-      unsynced.clear();
+      written.clear();
     },
     undo: async () => {
-      for (const [path, end] of unsynced) {
+      for (const [path, end] of written) {
         if (end === 0) await files.remove(path);
         else await files.truncate(path, end);
       }
