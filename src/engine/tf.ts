@@ -11,6 +11,24 @@ export const tf = createRequire(import.meta.url)('@tensorflow/tfjs') as typeof T
 // Production mode silences the notices that advise Node users to install another backend.
 tf.enableProdMode();
 
+// tfjs has this gradient for one comparison, >=, only: without the others nothing that is chosen by comparing
+// could be trained through.
+for (const kernelName of ['Greater', 'Less', 'LessEqual', 'Equal', 'NotEqual', 'LogicalAnd', 'LogicalOr']) {
+  tf.registerGradient({
+    kernelName,
+    inputsToSave: ['a', 'b'],
+    gradFunc: (_, saved) => {
+      const [a, b] = saved.map((tensor) => () => tf.zeros(tensor.shape));
+      return { a: a!, b: b! };
+    },
+  });
+}
+tf.registerGradient({
+  kernelName: 'LogicalNot',
+  inputsToSave: ['x'],
+  gradFunc: (_, [x]) => ({ x: () => tf.zeros(x!.shape) }),
+});
+
 /**
  * Does something with another tfjs backend, which the calling thread's backend replaces again afterwards, and
  * leaves no tensor behind, not even where it throws.

@@ -1,6 +1,6 @@
 import type { Dtype, Graph, Value } from './graph.ts';
 import type { Kernel } from './kernels.ts';
-import { binary, cast, expand, map, scalar, select, unary, uniform } from './tensors.ts';
+import { binary, cast, map, reshape, scalar, select, unary, uniform } from './tensors.ts';
 
 const direct =
   (op: string): Kernel =>
@@ -67,18 +67,17 @@ const mod: Kernel = (graph, { a, b }) => {
   return remainder(x, y);
 };
 
-/** Exact for integers: what is left after taking off the floored remainder divides evenly. */
+/** An integer, as in tfjs. Exact for integers: what is left after taking off the floored remainder divides evenly. */
 const floorDiv: Kernel = (graph, { a, b }) => {
   const [x, y] = alike(graph, a!, b!);
-  if (x.dtype === 'float32') return unary(graph, 'Floor', binary(graph, 'Div', x, y));
+  if (x.dtype === 'float32') return cast(graph, unary(graph, 'Floor', binary(graph, 'Div', x, y)), 'int32');
   return binary(graph, 'Div', binary(graph, 'Sub', x, binary(graph, 'Mod', x, y)), y);
 };
 
 const pow: Kernel = (graph, { a, b }) => {
   const [x, y] = alike(graph, a!, b!);
   const exponent = uniform(y);
-  if (y.shape.length <= x.shape.length && exponent === 2)
-    return binary(graph, 'Mul', x, expand(graph, x, x.shape));
+  if (y.shape.length <= x.shape.length && exponent === 2) return binary(graph, 'Mul', x, x);
   return binary(graph, 'Pow', x, y);
 };
 
@@ -176,14 +175,10 @@ export const elementwiseKernels: Readonly<Record<string, Kernel>> = {
     // tfjs lets a condition of rank 1 choose whole rows.
     const rows = condition!.shape.length === 1 && t!.shape.length > 1;
     const lifted = rows ? [condition!.shape[0]!, ...t!.shape.slice(1).map(() => 1)] : condition!.shape;
-    const chooser = lifted === condition!.shape ? condition! : reshapeTo(graph, condition!, lifted);
+    const chooser = lifted === condition!.shape ? condition! : reshape(graph, condition!, lifted);
     return select(graph, chooser, t!, e!);
   },
   ClipByValue: clip,
   Cast: (graph, { x }, { dtype }) => cast(graph, x!, dtype),
   Identity: (_, { x }) => x!,
 };
-
-function reshapeTo(graph: Graph, value: Value, shape: readonly number[]): Value {
-  return graph.node('Reshape', [value, graph.ints(shape)], { dtype: value.dtype, shape });
-}
