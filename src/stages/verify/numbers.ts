@@ -43,8 +43,9 @@ export function numberOf(text: string): WrittenNumber | null {
 /** |a - b| is at most `abs`, or at most `rel` times |b|; exact where both are 0. */
 export function agree(a: WrittenNumber, b: WrittenNumber, abs: number, rel: number): boolean {
   if (a.n * b.d === b.n * a.d) return true;
-  const difference = Math.abs(toNumber(a) - toNumber(b));
-  return difference <= abs || difference <= rel * Math.abs(toNumber(b));
+  // Without a tolerance the numbers differ, even where they are one in double precision.
+  const allowed = Math.max(abs, rel * Math.abs(toNumber(b)));
+  return allowed > 0 && Math.abs(toNumber(a) - toNumber(b)) <= allowed;
 }
 
 function valueOfMatch(match: RegExpMatchArray): WrittenNumber | null {
