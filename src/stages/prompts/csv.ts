@@ -9,18 +9,17 @@ const texts = new Set(['id', 'exam', 'question', 'solution', 'reference']);
  * The records of a CSV text (RFC 4180) whose first line names the fields. A cell that is empty is a field that is
  * absent. `reference` is one answer, or several as a JSON array or separated by `|`. A column whose every cell is a
  * number, or `true` or `false`, holds numbers or booleans; `points` and `exam_total` are read as numbers where they
- * are numbers.
+ * are numbers. Lines end in `\n`, `\r\n` or `\r`; in cells they all become `\n`.
  *
  * @param report called with a `data/syntax` error where the text is no CSV
  */
 export function readCsv(text: string, file: string, report: (error: RlevError) => void): RawRecord[] {
   let rows: { record: Record<string, string>; info: { lines: number } }[];
   try {
-    rows = parse(text, {
+    rows = parse(text.replace(/\r\n?/g, '\n'), {
       columns: true,
       info: true,
       skip_empty_lines: true,
-      record_delimiter: ['\r\n', '\n', '\r'],
     }) as unknown as typeof rows;
   } catch (cause) {
     const { message, lines } = cause as CsvError & { lines?: number };
