@@ -90,8 +90,7 @@ function parseLine(bytes: Uint8Array): { crc: string; fields: object } | undefin
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
   if (!text.endsWith(`,"crc":"${crc}"}`)) return undefined;
   try {
-    const { crc: _, ...fields } = JSON.parse(text);
-    return { crc, fields };
+    return { crc, fields: JSON.parse(text) };
   } catch {
     return undefined;
   }
@@ -106,6 +105,7 @@ const headerShape = z.strictObject({
   data: z.record(z.string(), z.string()),
   policy: z.string(),
   pipeline: hash,
+  crc: z.string(),
 });
 export const keyShape = z.strictObject({
   step: count,
@@ -131,8 +131,9 @@ const entryShape = z.strictObject({
       rows: count,
     })
     .optional(),
-  data: z.record(z.string(), z.json()).optional(),
+  data: z.record(z.string(), z.unknown()).optional(),
   prev: z.string(),
+  crc: z.string(),
 });
 
 /**
@@ -151,7 +152,8 @@ export function toHeader(line: Line, path: string): RunHeader {
       help: 'Read it with the version of rlev that its first line names.',
     });
   }
-  return shaped(headerShape, line, path);
+  const { crc, ...header } = shaped(headerShape, line, path);
+  return header;
 }
 
 /**
@@ -160,7 +162,7 @@ export function toHeader(line: Line, path: string): RunHeader {
  * @throws RlevError `run/corrupt` for a sequence with gaps or a line of another shape.
  */
 export function toEntry(line: Line, path: string): JournalEntry {
-  const { prev: _, ...entry } = shaped(entryShape, line, path);
+  const { prev, crc, ...entry } = shaped(entryShape, line, path);
   if (entry.seq !== line.number - 1) {
     throw corrupt(path, line.number, line.offset, `Event ${line.number - 1} says that it is ${entry.seq}.`);
   }
