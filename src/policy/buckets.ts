@@ -3,11 +3,11 @@
  * compiled programs are used again.
  */
 
-const rowBuckets = [2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256] as const;
+const rowBuckets = [4, 8, 16, 32, 48, 64, 96, 128, 192, 256] as const;
 
 /**
- * Rows of a decode call for `rows` live ones; multiples of 128 above 256. Never one: a product of a single row is
- * computed by another routine, with other rounding.
+ * Rows of a decode call for `rows` live ones; multiples of 128 above 256. Always multiples of four: a product of a
+ * single row, and the rest that does not fill a vector register, are computed by other routines with other rounding.
  */
 export function rowBucket(rows: number): number {
   return rowBuckets.find((bucket) => rows <= bucket) ?? Math.ceil(rows / 128) * 128;

@@ -87,7 +87,7 @@ class Generation {
     this.#choice = choiceOf(request);
     this.#stops = new Set(setup.config.stopIds);
     this.#recorder = new ResponseRecorder(rows.length, maxTokens);
-    this.#maxRows = Math.max(2, setup.maxRows ?? 256);
+    this.#maxRows = setup.maxRows ?? 256;
     const longest = rows.reduce((length, { prompt }) => Math.max(length, prompts[prompt]!.length), 1);
     const slots = rowBucket(Math.min(rows.length, this.#maxRows));
     // The last token of a response is chosen and never read.
@@ -98,12 +98,12 @@ class Generation {
   async run(signal?: AbortSignal): Promise<Rollouts> {
     const { rows } = this.#request;
     while (this.#next < rows.length || this.#slots.length > 0) {
+      throwIfCancelled(signal);
       const waiting = rows.length - this.#next;
       if (waiting > 0 && this.#slots.length <= this.#maxRows * 0.75) await this.#admit(signal);
       await this.#decode();
       // An engine may run a whole program without a turn of the event loop, by which an abort would come.
       await setImmediate();
-      throwIfCancelled(signal);
     }
     return this.#recorder.rollouts();
   }
@@ -129,8 +129,8 @@ class Generation {
     for (const [length, group] of byLength) {
       const atOnce = Math.max(1, 2 ** Math.floor(Math.log2(prefillTokens / length)));
       for (let start = 0; start < group.length; start += atOnce) {
-        await this.#prefill(group.slice(start, start + atOnce), length, slotsOf);
         throwIfCancelled(signal);
+        await this.#prefill(group.slice(start, start + atOnce), length, slotsOf);
       }
     }
   }

@@ -2,9 +2,10 @@ import { expect } from 'chai';
 import { lengthBucket, rowBucket } from '../../src/policy/buckets.ts';
 
 describe('policy/buckets', () => {
-  it('holds every number of rows in a bucket of at least two', () => {
+  it('holds every number of rows in a bucket of whole vector registers', () => {
     for (let rows = 1; rows <= 600; rows++) {
-      expect(rowBucket(rows)).to.be.at.least(Math.max(2, rows));
+      expect(rowBucket(rows)).to.be.at.least(rows);
+      expect(rowBucket(rows) % 4).to.equal(0);
       expect(rowBucket(rowBucket(rows))).to.equal(rowBucket(rows));
     }
   });

@@ -1,0 +1,136 @@
+import { RlevError } from '../core/errors.ts';
+import { randomKey } from '../core/random.ts';
+import type { Policy, PolicyInfo } from '../core/services.ts';
+import { type Engine, openEngine } from '../engine/engine.ts';
+import { loadCheckpoint, type PolicyWeights } from './checkpoint.ts';
+import { initialConfig, initialWeights } from './init.ts';
+import { loadLoss, namesLossModule } from './load-loss.ts';
+import { standardLosses } from './losses/catalogue.ts';
+import type { LossCatalogue, LossDefinition } from './losses/loss.ts';
+import { OneAtATime } from './one-at-a-time.ts';
+import { parameterViews, weightsHash } from './parameters.ts';
+import type { PolicyOptions } from './policy-options.ts';
+import { openPolicyTokenizer, tokenizerDirectory } from './policy-tokenizer.ts';
+import { ProgramCache } from './program-cache.ts';
+import { createSampler } from './sampler.ts';
+import { createScorer } from './scorer.ts';
+import { readTokenizerIds } from './tokenizer.ts';
+import { defaultLivePrograms, defaultTokenBudget, openTrainer } from './trainer.ts';
+import type { PolicyServices } from './worker-protocol.ts';
+
+/**
+ * Opens a policy in the calling thread, which its engine blocks while it computes. Version 0 is the starting weights;
+ * `publish` makes the next, and the sampler samples by exactly the version it is asked for.
+ *
+ * @param losses losses by name; a loss named `file.js#export` is imported when it is first trained on
+ * @throws RlevError `policy/checkpoint`, `engine/unavailable`, `usage/arguments`
+ */
+export async function openLocalPolicy(
+  options: PolicyOptions,
+  losses: LossCatalogue = standardLosses,
+): Promise<Policy> {
+  const { config, ...services } = await openLocalServices(options, losses);
+  try {
+    return { ...services, tokenizer: await openPolicyTokenizer(options, config) };
+  } catch (error) {
+    await services.close();
+    throw error;
+  }
+}
+
+/** All of a policy but its tokenizer. */
+export async function openLocalServices(
+  options: PolicyOptions,
+  losses: LossCatalogue = standardLosses,
+): Promise<PolicyServices> {
+  const weights = await startingWeights(options);
+  const engine = await openEngine(options.engine);
+  return assemble(options, weights, engine, { ...losses });
+}
+
+function assemble(
+  options: PolicyOptions,
+  weights: PolicyWeights,
+  engine: Engine,
+  losses: Record<string, LossDefinition>,
+): PolicyServices {
+  const { config, layout } = weights;
+  const start = parameterViews(layout, weights.values);
+  const programs = new ProgramCache(engine, defaultLivePrograms);
+  const tokenBudget = options.tokenBudget ?? defaultTokenBudget;
+  const trainer = openTrainer({
+    engine,
+    weights,
+    losses,
+    programs,
+    tokenBudget,
+    keep: options.keep ?? 1,
+    tokenizerFrom: tokenizerDirectory(options),
+  });
+  const sampler = createSampler({
+    engine,
+    config,
+    weights: (version) => parameterViews(layout, trainer.weightsOf(version)),
+    ...(options.maxRows !== undefined && { maxRows: options.maxRows }),
+  });
+  const scorer = createScorer({
+    config,
+    programs,
+    tokenBudget,
+    weights: (which) => (which === 'reference' ? start : parameterViews(layout, trainer.current)),
+  });
+  const queue = new OneAtATime();
+  let closing: Promise<void> | undefined;
+  return {
+    info: infoOf(engine, weights),
+    config,
+    sampler: { sample: (request, signal) => queue.run(() => sampler.sample(request, signal)) },
+    scorer: { score: (request, signal) => queue.run(() => scorer.score(request, signal)) },
+    trainer: {
+      train: (request, signal) =>
+        queue.run(async () => {
+          const { use } = request.loss;
+          if (namesLossModule(use)) losses[use] ??= await loadLoss(use);
+          return trainer.train(request, signal);
+        }),
+      publish: () => queue.run(() => trainer.publish()),
+      save: (directory) => queue.run(() => trainer.save(directory)),
+      load: (directory) => queue.run(() => trainer.load(directory)),
+    },
+    close() {
+      closing ??= queue.run(async () => {
+        await sampler.close();
+        await trainer.close();
+        await engine.close();
+      });
+      return closing;
+    },
+  };
+}
+
+async function startingWeights(options: PolicyOptions): Promise<PolicyWeights> {
+  const { from, init, tokenizer } = options;
+  if (from !== undefined && init === undefined) return loadCheckpoint(from);
+  if (init === undefined || from !== undefined || tokenizer === undefined) {
+    throw new RlevError({
+      code: 'usage/arguments',
+      message: 'A policy opens from a checkpoint (`from`), or from `init` and `tokenizer`: one of the two.',
+    });
+  }
+  const { context, seed, ...shape } = init;
+  const ids = await readTokenizerIds(tokenizer);
+  const config = initialConfig({ ...shape, contextLength: context }, ids);
+  return initialWeights(config, randomKey(seed, 'init'));
+}
+
+function infoOf(engine: Engine, { config, layout, values }: PolicyWeights): PolicyInfo {
+  return {
+    engine: engine.name,
+    device: engine.device,
+    versions: engine.versions,
+    weightsHash: weightsHash(layout, values),
+    parameters: layout.size,
+    vocabulary: config.vocabulary,
+    contextLength: config.contextLength,
+  };
+}

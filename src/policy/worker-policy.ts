@@ -1,0 +1,153 @@
+import { Worker } from 'node:worker_threads';
+import { RlevError } from '../core/errors.ts';
+import type { Policy, Tokenizer } from '../core/services.ts';
+import type { PolicyOptions } from './policy-options.ts';
+import { openPolicyTokenizer } from './policy-tokenizer.ts';
+import { type SharedFlag, shareSignal } from './shared-signal.ts';
+import { fromWire } from './wire-error.ts';
+import type { Answer, Call, CallName, Opened, PolicyCalls } from './worker-protocol.ts';
+
+/**
+ * Opens a policy in a thread of its own: an engine blocks the thread it runs in. The tokenizer stays in the calling
+ * thread. A process may end while the policy is open and idle.
+ *
+ * @throws RlevError as `openLocalPolicy` does; `engine/failed` where the thread ends by itself, from every call
+ *   that is under way and every later one
+ */
+export async function openWorkerPolicy(options: PolicyOptions): Promise<Policy> {
+  const thread = new PolicyThread(options);
+  try {
+    const opened = await thread.opened;
+    const tokenizer = await openPolicyTokenizer(options, opened.config);
+    return policyOf(thread, opened, tokenizer);
+  } catch (error) {
+    await thread.end();
+    throw error;
+  }
+}
+
+function policyOf(thread: PolicyThread, { info }: Opened, tokenizer: Tokenizer): Policy {
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    thread.cancel();
+    await thread.call('close', undefined).catch(() => undefined);
+    await thread.end();
+  };
+  return {
+    info,
+    tokenizer,
+    sampler: { sample: (request, signal) => thread.call('sample', request, signal) },
+    scorer: { score: (request, signal) => thread.call('score', request, signal) },
+    trainer: {
+      train: (request, signal) => thread.call('train', request, signal),
+      publish: () => thread.call('publish', undefined),
+      save: (directory) => thread.call('save', directory),
+      load: (directory) => thread.call('load', directory),
+    },
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+type Result<N extends CallName> = ReturnType<PolicyCalls[N]>;
+
+interface Pending {
+  resolve(result: never): void;
+  reject(error: RlevError): void;
+  readonly cancel: SharedFlag;
+}
+
+/** Calls into the thread, each answered once. */
+class PolicyThread {
+  readonly opened: Promise<Opened>;
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, Pending>();
+  #calls = 0;
+  #ended: RlevError | undefined;
+
+  constructor(options: PolicyOptions) {
+    this.#worker = startWorker(options);
+    this.opened = this.#answer(this.#calls++, shareSignal());
+    this.#worker.on('message', (answer: Answer) => this.#settle(answer));
+    this.#worker.on('error', (cause) => this.#fail(threadFailed(cause)));
+    this.#worker.on('exit', (code) => this.#fail(threadEnded(code)));
+  }
+
+  /** @throws RlevError what the thread answers, or `engine/failed` where it has ended */
+  async call<N extends CallName>(
+    name: N,
+    argument: Parameters<PolicyCalls[N]>[0],
+    signal?: AbortSignal,
+  ): Promise<Awaited<Result<N>>> {
+    if (this.#ended) throw this.#ended;
+    const cancel = shareSignal(signal);
+    const id = this.#calls++;
+    try {
+      // First, for it throws where the argument cannot be cloned.
+      this.#worker.postMessage({ id, name, argument, flag: cancel.flag } satisfies Call);
+      return await this.#answer<Awaited<Result<N>>>(id, cancel);
+    } finally {
+      cancel.release();
+    }
+  }
+
+  /** Cancels what is under way. */
+  cancel(): void {
+    for (const { cancel } of this.#pending.values()) cancel.raise();
+  }
+
+  /** Ends the thread, whatever it does. */
+  async end(): Promise<void> {
+    this.#ended ??= new RlevError({ code: 'engine/failed', message: 'The policy is closed.' });
+    await this.#worker.terminate();
+  }
+
+  #answer<T>(id: number, cancel: SharedFlag): Promise<T> {
+    this.#worker.ref();
+    return new Promise((resolve, reject) => this.#pending.set(id, { resolve, reject, cancel }));
+  }
+
+  #settle(answer: Answer): void {
+    const pending = this.#pending.get(answer.id);
+    this.#pending.delete(answer.id);
+    if (this.#pending.size === 0) this.#worker.unref();
+    if ('error' in answer) pending?.reject(fromWire(answer.error));
+    else pending?.resolve(answer.result as never);
+  }
+
+  #fail(error: RlevError): void {
+    this.#ended ??= error;
+    for (const { reject } of this.#pending.values()) reject(this.#ended);
+    this.#pending.clear();
+  }
+}
+
+/** Starts worker.ts under tsx where these are sources, worker.js where they are compiled. */
+function startWorker(options: PolicyOptions): Worker {
+  if (!import.meta.url.endsWith('.ts')) {
+    return new Worker(new URL('./worker.js', import.meta.url), { workerData: options });
+  }
+  const url = new URL('./worker.ts', import.meta.url).href;
+  // Node 20 does not bring a loader that the main thread registered into its workers.
+  const start = `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(url)}); })`;
+  return new Worker(start, { eval: true, workerData: options });
+}
+
+function threadFailed(cause: unknown): RlevError {
+  return new RlevError({
+    code: 'engine/failed',
+    message: `The policy's thread failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+    cause,
+  });
+}
+
+function threadEnded(code: number): RlevError {
+  return new RlevError({
+    code: 'engine/failed',
+    message: `The policy's thread ended by itself with exit code ${code}.`,
+    value: code,
+    help: 'It may have run out of memory: lower policy.maxRows or policy.tokenBudget.',
+  });
+}
