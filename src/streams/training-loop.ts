@@ -1,7 +1,7 @@
 import {
   concatMap,
   finalize,
-  from,
+  map,
   merge,
   type Observable,
   type OperatorFunction,
