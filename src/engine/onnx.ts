@@ -118,6 +118,10 @@ function createSession(
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
+    // A planned memory pattern keeps a training step's buffers all at once: 2.0 GB where 1.1 GB do as fast.
+    enableMemPattern: false,
+    // Threads that spin while they wait take the core that another thread needs, and were no faster alone.
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
   });
 }
 
