@@ -11,9 +11,7 @@ type ResponseColumn = 'solution' | `data.${string}`;
 
 const params = z.strictObject({
   response: z
-    .custom<ResponseColumn>((x) => typeof x === 'string' && (x === 'solution' || /^data\../.test(x)), {
-      message: '`solution`, or `data.` and the name of a field of the data',
-    })
+    .union([z.literal('solution'), z.templateLiteral(['data.', z.string().min(1)])])
     .default('solution')
     .describe('The column that holds the responses: solution, or data.<field>.'),
   maxTokens: z

@@ -1,0 +1,43 @@
+import { expect } from 'chai';
+import { z } from 'zod';
+import { builtInStages } from '../../src/stages/catalogue.ts';
+
+describe('the stages of the package', () => {
+  it('are those that a pipeline file may name', () => {
+    expect([...builtInStages.keys()]).to.include.members([
+      'prompts/exam',
+      'rollout/policy',
+      'rollout/from-data',
+      'verify/exact',
+      'verify/numeric',
+      'verify/choice',
+      'value/points',
+      'reward/rlev',
+      'reward/correctness',
+      'advantage/constant',
+      'advantage/rloo',
+      'advantage/grpo',
+      'advantage/reinforce++',
+      'optimize/policy-gradient',
+      'optimize/supervised',
+    ]);
+  });
+
+  for (const [name, definition] of builtInStages) {
+    it(`describe themselves and each parameter: ${name}`, () => {
+      expect(definition.name).to.equal(name);
+      expect(definition.summary).to.match(/\.$/);
+      const schema = z.toJSONSchema(definition.params, { io: 'input', unrepresentable: 'any' });
+      expect(schema.additionalProperties, 'is strict').to.equal(false);
+      for (const [param, property] of Object.entries(schema.properties ?? {})) {
+        expect(property, param).to.have.property('description');
+      }
+    });
+  }
+
+  it('say what their estimators divide by', () => {
+    for (const [name, definition] of builtInStages) {
+      if (name.startsWith('advantage/')) expect(definition, name).to.have.property('dividesBy');
+    }
+  });
+});

@@ -1,0 +1,90 @@
+import { expect } from 'chai';
+import { raggedFloat32, raggedInt32 } from '../../../src/core/columns.ts';
+import { createStage, stageEvent } from '../../../src/stages/create-stage.ts';
+import { policyGradient } from '../../../src/stages/optimize/policy-gradient.ts';
+import { errorOf, type Script, scriptedPolicy } from '../../support/stage.ts';
+
+const columns = {
+  prompt_tokens: raggedInt32([[2, 5]]),
+  response_tokens: raggedInt32([[7, 1]]),
+  temperature: Float32Array.of(0.7),
+  sampled_logprobs: raggedFloat32([[-1, -2]]),
+  advantage: raggedFloat32([[0.5, 0.5]]),
+  loss_mask: raggedFloat32([[1, 0]]),
+};
+
+async function open(params: Record<string, unknown> = {}, script: Script = {}) {
+  const policy = scriptedPolicy(script);
+  const stage = await createStage(policyGradient, params, { policy: () => policy, steps: 60 });
+  return { policy, stage };
+}
+
+describe('optimize/policy-gradient', () => {
+  it('trains on the cohort, then publishes', async () => {
+    const { policy, stage } = await open();
+    const result = await stage.run(columns, stageEvent());
+    expect(result).to.deep.equal({ metrics: { loss: 0.5 }, version: 1, hash: 'weights 1' });
+    const [request] = policy.trained;
+    expect(request!.oldLogprobs).to.equal(columns.sampled_logprobs);
+    expect(request!.advantage).to.equal(columns.advantage);
+    expect(request).to.not.have.property('lossMask');
+  });
+
+  it('passes its parameters on as the pipeline file has them', async () => {
+    const { policy, stage } = await open({
+      loss: { use: 'loss/ppo-clip', clip: [0.1, 0.3], aggregate: 'token-mean' },
+      adamw: { lr: 1e-5, gradNorm: 2 },
+      schedule: { use: 'cosine', warmup: 5 },
+      epochs: 2,
+      miniBatches: 4,
+    });
+    await stage.run(columns, stageEvent());
+    expect(policy.trained[0]).to.deep.include({
+      loss: { use: 'loss/ppo-clip', params: { clip: [0.1, 0.3], aggregate: 'token-mean' } },
+      optimizer: { lr: 1e-5, betas: [0.9, 0.95], eps: 1e-8, weightDecay: 0, gradNorm: 2 },
+      schedule: { use: 'cosine', warmup: 5, floor: 0, total: 60 },
+      epochs: 2,
+      miniBatches: 4,
+    });
+  });
+
+  it('needs loss_mask only where a parameter says so', async () => {
+    const { policy, stage } = await open({ lossMask: true });
+    await stage.run(columns, stageEvent());
+    expect(policy.trained[0]!.lossMask).to.equal(columns.loss_mask);
+    const parsed = (params: object) => policyGradient.needs(policyGradient.params.parse(params));
+    expect(parsed({ lossMask: true })).to.include('loss_mask');
+    expect(parsed({})).to.not.include('loss_mask');
+  });
+
+  it('deals mini-batches under a key of the step', async () => {
+    const { policy, stage } = await open();
+    for (const step of [0, 1, 0]) await stage.run(columns, stageEvent({ step }));
+    const keys = policy.trained.map(({ key }) => `${key.a} ${key.b}`);
+    expect(keys[0]).to.equal(keys[2]);
+    expect(keys[0]).to.not.equal(keys[1]);
+  });
+
+  it('publishes nothing where a metric is not finite', async () => {
+    const { policy, stage } = await open({}, { metrics: { loss: Number.NaN } });
+    const error = await errorOf(() => stage.run(columns, stageEvent({ step: 4 })), 'run/non-finite');
+    expect(error.message).to.contain('step 4').and.to.contain('loss = NaN');
+    expect(policy.published).to.equal(0);
+  });
+
+  it('refuses a loss that is not there, and parameters that a loss does not take', async () => {
+    const unknown = await errorOf(() => open({ loss: { use: 'loss/ppo' } }), 'config/unknown-stage');
+    expect(unknown.help).to.contain('loss/ppo-clip');
+    const misspelt = await errorOf(
+      () => open({ loss: { use: 'loss/ppo-clip', klip: 1 } }),
+      'config/unknown-key',
+    );
+    expect(misspelt.message).to.contain('klip');
+    await errorOf(() => open({ loss: { aggregate: 'sum' } }), 'config/type');
+  });
+
+  it('refuses parameters that it does not take', async () => {
+    await errorOf(() => open({ adamw: { lr: -1 } }), 'config/type');
+    await errorOf(() => open({ adam: {} }), 'config/type');
+  });
+});
