@@ -7,7 +7,7 @@ import { plainText, statements } from './extract.ts';
 import { judgeParts, type Verdict, verdictColumns } from './parts.ts';
 
 /** Letters that stand together with no other Latin letter beside them. */
-const letters = /(?<![A-Za-z\\])[A-H]{1,8}(?![A-Za-z])/g;
+const letters = /(?<![A-Za-z\\])[A-H]+(?![A-Za-z])/g;
 /** What may stand between the letters of one choice. */
 const joints = /^(?:[\s,、;()[\]{}*$"'&+和与及]|and\b)*$/;
 const doubt = /^(?:[\s,()[\]{}*$"'/|]|或|或者|or\b)+$/;

@@ -15,7 +15,9 @@ import { judgeParts, type Verdict, verdictColumns } from './parts.ts';
  */
 export function verifyExact(response: string, reference: readonly string[]): Verdict {
   const text = plainText(response);
-  const stated = statements(text);
+  // A reference may itself hold what looks like a statement.
+  const isAll = reference.length === 1 && canonical(text) === canonical(plainText(reference[0]!));
+  const stated = isAll ? null : statements(text);
   const whole = stated ?? [text];
   const answers =
     whole.length > 1 ? whole : splitInto(reference.length, stated ? firstLine(whole[0]!) : whole[0]!);

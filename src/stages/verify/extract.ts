@@ -27,14 +27,21 @@ const phrase = /answer\s{0,3}(?:is\b|:|=)|答案\s{0,3}(?:是|为|:|】)|选(?!�
  */
 export function statements(text: string): readonly string[] | null {
   const boxed = boxes(text);
-  const hash = text.lastIndexOf('#');
+  const hash = lastHash(text);
   const found = [
     { at: boxed.at(-1)?.at ?? -1, texts: boxed.map((box) => box.text) },
     { at: hash, texts: [text.slice(hash + 1)] },
-    { ...lastPhrase(text) },
+    lastPhrase(text),
   ].filter(({ at, texts }) => at >= 0 && texts.some((t) => t.trim() !== ''));
   if (found.length === 0) return null;
   return found.reduce((last, next) => (next.at > last.at ? next : last)).texts;
+}
+
+/** Where the last `#` stands that is not LaTeX's `\#`; -1 where there is none. */
+function lastHash(text: string): number {
+  let at = text.lastIndexOf('#');
+  while (at > 0 && text[at - 1] === '\\') at = text.lastIndexOf('#', at - 1);
+  return at;
 }
 
 function lastPhrase(text: string): { at: number; texts: readonly string[] } {
