@@ -1,5 +1,6 @@
 import { type Ragged, rowLength, rowOf } from '../core/columns.ts';
 import { RlevError } from '../core/errors.ts';
+import { lengthBucket } from './buckets.ts';
 
 /** Static sizes of a micro-batch: rows, tokens a row, response tokens a row. */
 export interface MicroBatchShape {
@@ -16,12 +17,14 @@ export interface MicroBatch {
 }
 
 const bucket = 16;
-const rowBucket = 8;
 
 /**
- * Splits rows into micro-batches of at most `tokenBudget` tokens, padding included (one row may exceed it, and two
- * always go together: some kernels compute a single row in another order). Longest rows come first. Lengths and row
- * counts are rounded up, so that few shapes occur: a shape is a program that must be compiled.
+ * Splits rows into micro-batches of at most `tokenBudget` tokens, padding included (but two rows always fit: some
+ * kernels compute a single one in another order). Longest rows come first, each micro-batch as long as its first row.
+ *
+ * A shape is a program that must be compiled and holds memory, so few occur, and the same ones from request to
+ * request: lengths come from a ladder, the number of rows follows from the length (only the last micro-batch may have
+ * a half or a quarter of them), and the response tokens from the length and the shortest prompt.
  *
  * Rows without response tokens have nothing to compute and are left out.
  */
@@ -31,35 +34,32 @@ export function planMicroBatches(
   rows: ArrayLike<number>,
   tokenBudget: number,
 ): MicroBatch[] {
-  const total = (i: number): number => rowLength(prompts, i) + rowLength(responses, i);
+  const padded = (i: number): number => lengthBucket(rowLength(prompts, i) + rowLength(responses, i), bucket);
   const order = Array.from(rows).filter((i) => rowLength(responses, i) > 0);
-  order.sort(
-    (i, j) =>
-      roundUp(total(j), bucket) - roundUp(total(i), bucket) ||
-      rowLength(responses, j) - rowLength(responses, i) ||
-      i - j,
-  );
+  order.sort((i, j) => padded(j) - padded(i) || rowLength(responses, j) - rowLength(responses, i) || i - j);
+  const shortest = order.reduce((least, i) => Math.min(least, rowLength(prompts, i)), Infinity);
+  const neverPredicted = Math.floor(shortest / bucket) * bucket;
   const batches: MicroBatch[] = [];
   for (let start = 0; start < order.length; ) {
-    const length = roundUp(total(order[start]!), bucket);
-    const most = roundDown(Math.max(tokenBudget / length, 2));
-    // The rest is dealt evenly, so that the last micro-batch is not mostly padding.
+    const length = padded(order[start]!);
     const left = order.length - start;
-    const even = Math.ceil(left / Math.ceil(left / most));
-    const count = Math.min(most, even);
-    const indices = order.slice(start, start + count);
-    const longest = Math.max(...indices.map((i) => rowLength(responses, i)));
+    const count = rowsFor(Math.max(2, Math.floor(tokenBudget / length)), left);
     batches.push({
-      shape: {
-        rows: Math.max(2, Math.min(most, roundUp(count, rowBucket))),
-        length,
-        responses: Math.min(roundUp(longest, bucket), length),
-      },
-      indices,
+      shape: { rows: count, length, responses: length - neverPredicted },
+      indices: order.slice(start, start + count),
     });
     start += count;
   }
   return batches;
+}
+
+/** `most` rows, or the half or the quarter of them where that holds all that are left. */
+function rowsFor(most: number, left: number): number {
+  for (const share of [4, 2]) {
+    const rows = Math.max(2, Math.ceil(most / share));
+    if (left <= rows) return rows;
+  }
+  return most;
 }
 
 /** What a program reads of the tokens of a micro-batch. */
@@ -129,13 +129,4 @@ export function checkContext(prompts: Ragged, responses: Ragged, contextLength: 
       });
     }
   }
-}
-
-function roundUp(n: number, multiple: number): number {
-  return Math.ceil(n / multiple) * multiple;
-}
-
-/** A row count that fits, a multiple of `rowBucket` where that leaves any. */
-function roundDown(n: number): number {
-  return n < rowBucket ? Math.floor(n) : Math.floor(n / rowBucket) * rowBucket;
 }

@@ -70,7 +70,7 @@ export function parseSafetensors(bytes: Uint8Array, file: string): Map<string, S
         `Tensor ${name} ends at byte ${end} of the data, which has ${data.length}: the file is cut short.`,
       );
     }
-    tensors.set(name, { shape, values: widen(data.slice(begin, end), dtype) });
+    tensors.set(name, { shape, values: widen(new Uint8Array(data.subarray(begin, end)), dtype) });
   }
   return tensors;
 }
@@ -148,10 +148,10 @@ function parseHeader(
   return fail('The safetensors header is not a JSON object.');
 }
 
-/** Little-endian bytes, aligned at their buffer's start, to float32. */
-function widen(bytes: Uint8Array, dtype: string): Float32Array {
-  if (dtype === 'F32') return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-  const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
+/** Little-endian bytes, the whole of their buffer, to float32. */
+function widen(bytes: Uint8Array<ArrayBuffer>, dtype: string): Float32Array {
+  if (dtype === 'F32') return new Float32Array(bytes.buffer);
+  const halves = new Uint16Array(bytes.buffer);
   if (dtype === 'BF16') {
     const bits = Uint32Array.from(halves, (half) => half << 16);
     return new Float32Array(bits.buffer);

@@ -44,9 +44,9 @@ export interface LocalTrainer extends Trainer {
   close(): Promise<void>;
 }
 
-export const defaultTokenBudget = 4096;
+export const defaultTokenBudget = 2048;
 /** Each program of a training step holds the memory of a whole micro-batch. */
-export const defaultLivePrograms = 4;
+export const defaultLivePrograms = 8;
 
 export function openTrainer(setup: TrainerSetup): LocalTrainer {
   return new ArenaTrainer(setup);
@@ -173,9 +173,8 @@ class ArenaTrainer implements LocalTrainer {
       },
       lr: learningRate(schedule, optimizer.lr, this.#steps + 1),
     };
-    if (!loss.needs.includes('oldLogprobs') || request.oldLogprobs) {
-      return { ...prepared, old: request.oldLogprobs, ownRatio: false };
-    }
+    if (!loss.needs.includes('oldLogprobs')) return { ...prepared, old: undefined, ownRatio: false };
+    if (request.oldLogprobs) return { ...prepared, old: request.oldLogprobs, ownRatio: false };
     if (request.epochs * request.miniBatches === 1) return { ...prepared, old: undefined, ownRatio: true };
     const scoring = { config, programs: this.#programs, tokenBudget: this.#tokenBudget };
     const old = await scoreResponses(scoring, this.#views(), request, signal);
