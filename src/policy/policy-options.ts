@@ -23,8 +23,8 @@ export interface PolicyInit {
   readonly layers: number;
   /** Query heads; `hidden` is divided among them. */
   readonly heads: number;
-  /** Key and value heads, a divisor of `heads`. */
-  readonly kvHeads: number;
+  /** Key and value heads, a divisor of `heads`; by default as many. */
+  readonly kvHeads?: number;
   /** Width of the feed-forward block. */
   readonly intermediate: number;
   /** Tokens of prompt and response together. */
