@@ -33,11 +33,7 @@ interface GreedyText {
 
 interface Reference {
   readonly prompts: ReferencePrompt[];
-  readonly greedy_text?: {
-    readonly prompt_ids?: number[];
-    readonly ids: number[];
-    readonly finished: boolean;
-  }[];
+  readonly greedy_text?: readonly GreedyText[];
 }
 
 const referenceOf = (directory: string): Reference =>
