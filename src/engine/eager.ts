@@ -5,12 +5,14 @@ import type {
   Arrays,
   CompiledProgram,
   Engine,
+  EngineName,
   EngineOptions,
   TensorData,
   TensorProgram,
   TensorSpec,
 } from './engine.ts';
 import { checkFeeds, released } from './feeds.ts';
+import { explained } from './program-error.ts';
 import { useFastSegmentSum } from './segment-sum.ts';
 import { onBackend, tf } from './tf.ts';
 import { trace } from './trace/trace.ts';
@@ -25,7 +27,6 @@ const require = createRequire(import.meta.url);
  */
 export async function openEagerEngine(options: EngineOptions): Promise<Engine> {
   const { use } = options;
-  const backend = use === 'reference' ? 'cpu' : 'tensorflow';
   const versions: Record<string, string> = { tfjs: tf.version.tfjs };
   if (use === 'tensorflow' || use === 'tensorflow-gpu') versions[use] = loadTensorFlow(use);
   else useFastSegmentSum();
@@ -34,21 +35,26 @@ export async function openEagerEngine(options: EngineOptions): Promise<Engine> {
     device: use === 'tensorflow-gpu' ? 'gpu' : 'cpu',
     versions,
     async compile(program) {
-      return eager(program, backend);
+      return eager(program, use);
     },
     async close() {},
   };
 }
 
-function eager(program: TensorProgram, backend: string): CompiledProgram {
-  const outputs = outputsOf(program, backend);
+/** The tfjs backend on which an eager engine runs. */
+function backendOf(engine: EngineName): string {
+  return engine === 'reference' ? 'cpu' : 'tensorflow';
+}
+
+function eager(program: TensorProgram, engine: EngineName): CompiledProgram {
+  const outputs = outputsOf(program, engine);
   let open = true;
   return {
     outputs,
     async run(feeds) {
       if (!open) throw released(program);
       checkFeeds(program, feeds);
-      return compute(program, backend, feeds, dataOf);
+      return compute(program, engine, feeds, dataOf);
     },
     async release() {
       open = false;
@@ -57,7 +63,7 @@ function eager(program: TensorProgram, backend: string): CompiledProgram {
 }
 
 /** A trace tells the shapes for nothing; what cannot be traced, and may run eagerly, is run on zeros. */
-function outputsOf(program: TensorProgram, backend: string): Record<string, TensorSpec> {
+function outputsOf(program: TensorProgram, engine: EngineName): Record<string, TensorSpec> {
   try {
     const { outputs } = trace(program);
     return Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, specOf(value)]));
@@ -66,7 +72,7 @@ function outputsOf(program: TensorProgram, backend: string): Record<string, Tens
       const length = shape.reduce((product, n) => product * n, 1);
       return [name, dtype === 'int32' ? new Int32Array(length) : new Float32Array(length)];
     });
-    return compute(program, backend, Object.fromEntries(zeros) as Arrays, specOf);
+    return compute(program, engine, Object.fromEntries(zeros) as Arrays, specOf);
   }
 }
 
@@ -77,11 +83,11 @@ function specOf({ shape, dtype }: { readonly shape: readonly number[]; readonly 
 /** Runs a program on a backend and takes from each output tensor what is wanted before it is disposed. */
 function compute<T extends TensorData | TensorSpec>(
   program: TensorProgram,
-  backend: string,
+  engine: EngineName,
   feeds: Arrays,
   take: (tensor: Tensor) => T,
 ): Record<string, T> {
-  return onBackend(backend, () => {
+  const computeAll = () => {
     const taken: Record<string, T> = {};
     tf.tidy(() => {
       const tensors: Record<string, Tensor> = {};
@@ -90,7 +96,12 @@ function compute<T extends TensorData | TensorSpec>(
       for (const [name, tensor] of Object.entries(program.run(tensors))) taken[name] = take(tensor);
     });
     return taken;
-  });
+  };
+  try {
+    return onBackend(backendOf(engine), computeAll);
+  } catch (cause) {
+    throw explained(program, engine, cause);
+  }
 }
 
 /** A copy: the plain backend hands out what it stores, which may be the very array that was fed. */

@@ -1,5 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { RlevError } from '../core/errors.ts';
+import { openEagerEngine } from './eager.ts';
+import { openOnnxEngine } from './onnx.ts';
 
 /** Shape and element type of a tensor that enters or leaves a program. All shapes are static. */
 export interface TensorSpec {
@@ -61,11 +63,11 @@ export interface EngineOptions {
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   switch (options.use) {
     case 'onnx':
-      return (await import('./onnx.ts')).openOnnxEngine(options);
+      return openOnnxEngine(options);
     case 'reference':
     case 'tensorflow':
     case 'tensorflow-gpu':
-      return (await import('./eager.ts')).openEagerEngine(options);
+      return openEagerEngine(options);
     default:
       throw new RlevError({
         code: 'engine/unavailable',

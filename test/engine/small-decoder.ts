@@ -77,7 +77,11 @@ export function decoderStep(size: Size): TensorProgram {
         for (let i = 0; i < layers; i++) {
           const normed = norm(x, w[`${i}.norm1`]!) as Tensor2D;
           const all = tf.matMul(normed, w[`${i}.qkv`] as Tensor2D);
-          const [q, k, v] = tf.split(all, [hidden, kvHeads * head, kvHeads * head], 1) as [Tensor, Tensor, Tensor];
+          const [q, k, v] = tf.split(all, [hidden, kvHeads * head, kvHeads * head], 1) as [
+            Tensor,
+            Tensor,
+            Tensor,
+          ];
           const queries = rotate(byHead(q, heads)).reshape([rows, kvHeads, groups * length, head]);
           const keys = rotate(byHead(k, kvHeads));
           const scores = tf.matMul(queries, keys, false, true).mul(1 / Math.sqrt(head));
@@ -90,8 +94,16 @@ export function decoderStep(size: Size): TensorProgram {
           const [gate, up] = tf.split(inner, 2, 1) as [Tensor2D, Tensor2D];
           x = x.add(tf.matMul(gate.mul(gate.sigmoid()).mul(up) as Tensor2D, w[`${i}.down`] as Tensor2D));
         }
-        const logits = tf.matMul(norm(x, w.norm!) as Tensor2D, w.embedding as Tensor2D, false, true) as Tensor2D;
-        return chosenLogprobs(logits, targets as Tensor1D).mul(advantages!).mean().neg() as Scalar;
+        const logits = tf.matMul(
+          norm(x, w.norm!) as Tensor2D,
+          w.embedding as Tensor2D,
+          false,
+          true,
+        ) as Tensor2D;
+        return chosenLogprobs(logits, targets as Tensor1D)
+          .mul(advantages!)
+          .mean()
+          .neg() as Scalar;
       };
       const { value, grads } = tf.valueAndGrads(loss)(names.map((name) => given[name]!));
       const outputs: Record<string, Tensor> = { loss: value };

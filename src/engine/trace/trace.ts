@@ -11,6 +11,7 @@ type BackendValues = Parameters<KernelBackend['write']>[0];
 
 import { RlevError } from '../../core/errors.ts';
 import type { TensorProgram } from '../engine.ts';
+import { explained } from '../program-error.ts';
 import { onBackend, tf } from '../tf.ts';
 import type { Dtype, Value } from './graph.ts';
 import { Graph } from './graph.ts';
@@ -50,7 +51,7 @@ export function trace(program: TensorProgram): Trace {
   try {
     onBackend(backendName, record);
   } catch (cause) {
-    throw explained(program, cause);
+    throw explained(program, 'onnx', cause);
   } finally {
     recorder.stop();
   }
@@ -151,62 +152,29 @@ function typed(values: ArrayLike<number>, dtype: Dtype): Float32Array | Int32Arr
   return values instanceof Uint8Array ? values : Uint8Array.from(values, Number);
 }
 
-let shared: Recorder | undefined;
-
-/** The recorder, registered as a tfjs backend the first time. */
+/** The recorder, registered as a tfjs backend the first time. tfjs keeps it: its registry is the thread's. */
 function sharedRecorder(): Recorder {
-  if (shared === undefined) {
-    const recorder = new Recorder();
-    tf.registerBackend(backendName, () => recorder, 0);
-    for (const [kernelName, kernel] of Object.entries(kernels)) {
-      tf.registerKernel({
-        kernelName,
-        backendName,
-        kernelFunc: ({ inputs, attrs }) => {
-          const results = kernel(recorder.graph, valuesOf(recorder, inputs), attrs ?? {});
-          return Array.isArray(results)
-            ? results.map((value: Value) => recorder.infoOf(value))
-            : recorder.infoOf(results as Value);
-        },
-      });
-    }
-    shared = recorder;
+  const known = tf.findBackend(backendName) as Recorder | null;
+  if (known) return known;
+  const recorder = new Recorder();
+  tf.registerBackend(backendName, () => recorder, 0);
+  for (const [kernelName, kernel] of Object.entries(kernels)) {
+    tf.registerKernel({
+      kernelName,
+      backendName,
+      kernelFunc: ({ inputs, attrs }) => {
+        const results = kernel(recorder.graph, valuesOf(recorder, inputs), attrs ?? {});
+        return Array.isArray(results)
+          ? results.map((value: Value) => recorder.infoOf(value))
+          : recorder.infoOf(results as Value);
+      },
+    });
   }
-  return shared;
+  return recorder;
 }
 
 function valuesOf(recorder: Recorder, inputs: NamedTensorInfoMap): Record<string, Value> {
   const values: Record<string, Value> = {};
   for (const [name, info] of Object.entries(inputs)) if (info) values[name] = recorder.recorded(info);
   return values;
-}
-
-function explained(program: TensorProgram, cause: unknown): RlevError {
-  if (cause instanceof RlevError) return cause;
-  const text = cause instanceof Error ? cause.message : String(cause);
-  const kernel = /Kernel '(\w+)' not registered/.exec(text)?.[1];
-  const gradient = /gradient function not found for (\w+)/.exec(text)?.[1];
-  if (kernel) {
-    return new RlevError({
-      code: 'engine/unsupported',
-      message: `Program ${program.name} uses the operation ${kernel}, which the onnx engine cannot trace.`,
-      value: kernel,
-      help: 'Write it with other operations, or run it on another engine.',
-      cause,
-    });
-  }
-  if (gradient) {
-    return new RlevError({
-      code: 'engine/unsupported',
-      message: `Program ${program.name} takes the gradient of ${gradient}, which has none.`,
-      value: gradient,
-      help: 'Write it with other operations, or give it a gradient with tf.customGrad.',
-      cause,
-    });
-  }
-  return new RlevError({
-    code: 'engine/failed',
-    message: `Program ${program.name} failed while it was traced: ${text}`,
-    cause,
-  });
 }
