@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { ColumnName } from '../core/columns.ts';
-import { RlevError, RlevErrors, show } from '../core/errors.ts';
+import { RlevError } from '../core/errors.ts';
 import type {
   MapDefinition,
   MapStage,
@@ -13,6 +13,7 @@ import type {
   UpdateDefinition,
   UpdateStage,
 } from '../core/stage.ts';
+import { parameterErrors } from './parameter-errors.ts';
 
 /** Parameters as they would stand in a pipeline file. */
 export type StageParams = Readonly<Record<string, unknown>>;
@@ -27,7 +28,7 @@ export type StageParams = Readonly<Record<string, unknown>>;
  *
  * @param params as in the pipeline file; defaults fill what is absent
  * @param setup what differs from a run of one step with seed 0 and no policy, paths relative to the working directory
- * @throws RlevError `config/type` for parameters that the stage does not take
+ * @throws RlevErrors `config/type` and `config/unknown-key` for parameters that the stage does not take
  */
 export function createStage<P, N extends ColumnName, A extends ColumnName>(
   definition: MapDefinition<P, N, A>,
@@ -59,19 +60,7 @@ export async function createStage<P, S>(
   setup: Partial<StageSetup> = {},
 ): Promise<S> {
   const parsed = definition.params.safeParse(params);
-  if (!parsed.success) {
-    throw new RlevErrors(
-      parsed.error.issues.map((issue) => {
-        const path = issue.path.map(String).join('.');
-        return new RlevError({
-          code: 'config/type',
-          message: `${definition.name}${path && `, ${path}`}: ${issue.message}.`,
-          value: show(params),
-          help: definition.params.description,
-        });
-      }),
-    );
-  }
+  if (!parsed.success) throw parameterErrors(parsed.error, definition.name);
   return definition.create(parsed.data, { ...alone(definition.name), ...setup });
 }
 

@@ -1,5 +1,6 @@
-import { type Place, RlevError, RlevErrors, show } from '../../core/errors.ts';
+import { type Place, RlevError, show } from '../../core/errors.ts';
 import type { LossSpec } from '../../core/services.ts';
+import { parameterErrors } from '../parameter-errors.ts';
 
 /** `{ use, ...parameters }`, as it stands in the pipeline file. */
 export interface LossParams {
@@ -16,7 +17,8 @@ export function lossSpec({ use, ...params }: LossParams): LossSpec {
  * Checks the parameters of a loss that the package brings, before a run begins. A loss by another name than `loss/...`
  * is a user's own: the trainer knows it, or says that it does not.
  *
- * @throws RlevError `config/unknown-stage` for a name that no loss has, `config/type` for parameters it does not take
+ * @throws RlevError `config/unknown-stage` for a name that no loss has, `config/type` or `config/unknown-key` for
+ *   parameters that it does not take
  */
 export async function checkLoss(loss: LossParams, place: Place): Promise<void> {
   if (!loss.use.startsWith('loss/')) return;
@@ -35,15 +37,5 @@ export async function checkLoss(loss: LossParams, place: Place): Promise<void> {
   }
   const parsed = definition.params.safeParse(params);
   if (parsed.success) return;
-  throw new RlevErrors(
-    parsed.error.issues.map((issue) => {
-      const path = ['loss', ...issue.path].map(String).join('.');
-      return new RlevError({
-        code: issue.code === 'unrecognized_keys' ? 'config/unknown-key' : 'config/type',
-        message: `${path} (${use}): ${issue.message}.`,
-        value: params,
-        place,
-      });
-    }),
-  );
+  throw parameterErrors(parsed.error, use, place);
 }

@@ -14,6 +14,9 @@ const latexFraction = String.raw`\\[dt]?frac\s?\{\s?(-?(?:${decimal}))\s?\}\s?\{
 const plainFraction = String.raw`(${decimal})(?:\s?[/⁄]\s?(${decimal}))?`;
 const anyNumber = `(?:(?<![\\w)\\]}.,])(${sign}))?(?:${latexFraction}|${plainFraction})(\\s?\\\\?%)?`;
 
+const everyNumber = new RegExp(anyNumber, 'g');
+const onlyNumber = new RegExp(`^${anyNumber}$`);
+
 /**
  * Every number that is written in a text, in order: `1,234.5`, `-3`, `.5`, `2e3`, `$7`, `3/4`, `\frac{3}{4}`, `50%`
  * (a half). Linear in the length of the text.
@@ -22,7 +25,7 @@ const anyNumber = `(?:(?<![\\w)\\]}.,])(${sign}))?(?:${latexFraction}|${plainFra
  */
 export function numbersIn(text: string): WrittenNumber[] {
   const found: WrittenNumber[] = [];
-  for (const match of text.matchAll(new RegExp(anyNumber, 'g'))) {
+  for (const match of text.matchAll(everyNumber)) {
     const number = valueOfMatch(match);
     if (number) found.push(number);
   }
@@ -36,7 +39,7 @@ export function numberOf(text: string): WrittenNumber | null {
     .replace(/^\$+|[.。]$/g, '')
     .replace(/\$+$/, '')
     .trim();
-  const match = new RegExp(`^${anyNumber}$`).exec(bare);
+  const match = onlyNumber.exec(bare);
   return match && valueOfMatch(match);
 }
 

@@ -85,6 +85,6 @@ describe('optimize/policy-gradient', () => {
 
   it('refuses parameters that it does not take', async () => {
     await errorOf(() => open({ adamw: { lr: -1 } }), 'config/type');
-    await errorOf(() => open({ adam: {} }), 'config/type');
+    await errorOf(() => open({ adam: {} }), 'config/unknown-key');
   });
 });
