@@ -88,7 +88,7 @@ describe('package/readme', () => {
       mkdirSync('node_modules/.cache', { recursive: true });
       folder = mkdtempSync(join(root, 'node_modules/.cache/readme-'));
       for (const { page, line, language, text } of snippets) {
-        if (language !== 'ts') continue;
+        if (language !== 'ts' || !text.includes("from 'rlev'")) continue;
         const file = join(folder, `${page.replaceAll(/\W/g, '-')}-${line}.ts`);
         const library = pathToFileURL(join(root, 'src/index.ts')).href;
         const placed = text.replaceAll("'pipelines/", `'${root}/pipelines/`);
@@ -99,6 +99,7 @@ describe('package/readme', () => {
       const config = {
         extends: join(root, 'tsconfig.json'),
         compilerOptions: { paths: { rlev: [join(root, 'src/index.ts')] }, types: ['node'] },
+        include: [],
         files: files.map((file) => file.replace(/\.ts$/, '.check.ts')),
       };
       writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
