@@ -123,8 +123,6 @@ export interface MapDefinition<
   replaces?(params: P): readonly A[];
   /** How many rows it makes of each: row i becomes rows i*n .. i*n+n-1. */
   expands?(params: P): number;
-  /** Its result cannot be computed again (rollouts, judges' answers): recorded durably before anything goes on. */
-  readonly durable?: boolean;
   /** Which statistic of the rewards an estimator divides by: what cancels s(x), or a uniform scale. */
   dividesBy?(params: P): 'nothing' | 'group-std' | 'group-mean' | 'batch-std';
   create(params: P, setup: StageSetup): MapStage<N, A> | Promise<MapStage<N, A>>;

@@ -11,6 +11,7 @@ import { rlev } from './reward/rlev.ts';
 import { rolloutFromData } from './rollout/from-data.ts';
 import { rolloutPolicy } from './rollout/policy.ts';
 import { points } from './value/points.ts';
+import { auto } from './verify/auto.ts';
 import { choice } from './verify/choice.ts';
 import { exact } from './verify/exact.ts';
 import { numeric } from './verify/numeric.ts';
@@ -23,6 +24,7 @@ export const builtInStages: Catalogue = catalogueOf([
   exact,
   numeric,
   choice,
+  auto,
   points,
   rlev,
   correctness,

@@ -7,10 +7,16 @@ import { Findings } from '../findings.ts';
  * Token ids of every prompt of the data, by its text.
  *
  * @param room tokens that a response may have
+ * @param long what becomes of a prompt that does not fit: an error, or its last tokens that do
  * @throws RlevErrors `policy/tokenizer` for each prompt with a character that the tokenizer lacks, `policy/context`
  *   for each that does not fit with its response, with its place in the data
  */
-export function encodePrompts(dataset: Dataset, setup: StageSetup, room: number): Map<string, Int32Array> {
+export function encodePrompts(
+  dataset: Dataset,
+  setup: StageSetup,
+  room: number,
+  long: 'error' | 'cut-left',
+): Map<string, Int32Array> {
   const { tokenizer, info } = setup.policy();
   if (room >= info.contextLength) {
     throw new RlevError({
@@ -27,15 +33,15 @@ export function encodePrompts(dataset: Dataset, setup: StageSetup, room: number)
     if (encoded.has(prompt)) return;
     const tokens = atPlace(dataset, row, findings, () => tokenizer.encode(prompt));
     if (!tokens) return;
-    encoded.set(prompt, tokens);
-    if (tokens.length + room <= info.contextLength) return;
+    encoded.set(prompt, tokens.slice(-(info.contextLength - room)));
+    if (tokens.length + room <= info.contextLength || long === 'cut-left') return;
     findings.add(
       new RlevError({
         code: 'policy/context',
         message: `The prompt ${show(prompt, 40)} has ${tokens.length} tokens: with ${room} of response, more than the ${info.contextLength} that the model reads.`,
         value: tokens.length,
         place: dataset.place(row),
-        help: 'Shorten the question or lower maxTokens.',
+        help: 'Shorten the question, lower maxTokens, or set longPrompts: cut-left to read the end of such prompts.',
       }),
     );
   });

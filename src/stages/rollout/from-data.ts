@@ -69,7 +69,7 @@ class DataRollout implements MapStage<Needed, Added> {
         help: `The data has: ${dataset.batch.schema.fields.map((f) => f.name).join(', ')}.`,
       });
     }
-    const prompts = encodePrompts(dataset, this.setup, 1);
+    const prompts = encodePrompts(dataset, this.setup, 1, 'error');
     const findings = new Findings();
     const prompt = columnOf(dataset.batch, 'prompt');
     textsOf(columnOf(dataset.batch, column), column).forEach((response, row) => {

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { type ColumnData, type Columns, raggedInt32, rowOf } from '../../core/columns.ts';
-
 import { foldIn, randomKey } from '../../core/random.ts';
 import type { Rollouts } from '../../core/services.ts';
 import {
@@ -23,6 +22,12 @@ const params = z.strictObject({
     .max(1)
     .default(1)
     .describe('Sample from the fewest tokens whose probability reaches p; 1: from all.'),
+  longPrompts: z
+    .enum(['error', 'cut-left'])
+    .default('error')
+    .describe(
+      'Prompts that leave no room for maxTokens: refused before the run, or cut to their last tokens.',
+    ),
 });
 
 type Params = z.infer<typeof params>;
@@ -49,7 +54,6 @@ export const rolloutPolicy = defineMap({
   adds: () => added,
   replaces: () => ['row_id'],
   expands: ({ samples }) => samples,
-  durable: true,
   create: (params, setup) => new PolicyRollout(params, setup),
 });
 
@@ -69,7 +73,7 @@ class PolicyRollout implements MapStage<Needed, Added> {
 
   /** @throws RlevErrors for every prompt that the tokenizer cannot write or that leaves no room for a response */
   prepare(dataset: Dataset): void {
-    this.prompts = encodePrompts(dataset, this.setup, this.params.maxTokens);
+    this.prompts = encodePrompts(dataset, this.setup, this.params.maxTokens, this.params.longPrompts);
   }
 
   async run({ group, prompt }: Columns<Needed>, event: StageEvent): Promise<Columns<Added>> {

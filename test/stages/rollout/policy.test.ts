@@ -101,7 +101,14 @@ describe('rollout/policy', () => {
     expect(error.place).to.deep.equal({ file: 'rollout/policy' });
   });
 
-  it('is recorded durably', () => {
-    expect(rolloutPolicy.durable).to.equal(true);
+  it('reads the end of prompts that leave no room, where it is told to', async () => {
+    const { policy, stage } = await rollout({ samples: 1, maxTokens: 4, longPrompts: 'cut-left' });
+    const long = `${'x'.repeat(policy.info.contextLength)}end`;
+    await stage.prepare!(dataOf(long, 'short'));
+    await stage.run({ ...rows, prompt: [long, 'short'] }, stageEvent());
+    const [cut, whole] = policy.sampled[0]!.prompts;
+    expect(cut!.length).to.equal(policy.info.contextLength - 4);
+    expect([...cut!.slice(-3)]).to.deep.equal([...Buffer.from('end')]);
+    expect([...whole!]).to.deep.equal([2, ...Buffer.from('short')]);
   });
 });
