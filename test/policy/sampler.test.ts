@@ -8,6 +8,7 @@ import type { Rollouts, SampleRequest } from '../../src/core/services.ts';
 import { type Engine, openEngine } from '../../src/engine/engine.ts';
 import { tf } from '../../src/engine/tf.ts';
 import { loadCheckpoint, type PolicyWeights } from '../../src/policy/checkpoint.ts';
+import { initialConfig, initialWeights } from '../../src/policy/init.ts';
 import { parameterViews } from '../../src/policy/parameters.ts';
 import { createSampler, type LocalSampler } from '../../src/policy/sampler.ts';
 import { openTokenizer } from '../../src/policy/tokenizer.ts';
@@ -189,6 +190,20 @@ describe('policy/sampler', () => {
     );
     await fc.assert(property, { numRuns: 6 });
     for (const each of [sampler, ...others.values()]) await each.close();
+  });
+
+  it('draws the same tokens in large batches and small where rounding differs', async () => {
+    const ids = { vocabulary: 64, bosId: null, stopIds: [2], padId: 0 };
+    const shape = { hidden: 128, layers: 2, heads: 4, intermediate: 344, contextLength: 64 };
+    const wide = initialWeights(initialConfig(shape, ids), key, 0.1);
+    const rows = Array.from({ length: 160 }, (_, i) => ({ prompt: i % 2, key: foldIn(key, i) }));
+    const prompts = [Int32Array.of(5, 6, 7), Int32Array.of(8)];
+    const [all, few] = [samplerOf(engine, wide), samplerOf(engine, wide, { maxRows: 32 })];
+    const request = { ...sampling, maxTokens: 8, prompts, rows };
+    const [a, b] = [await all.sample(request), await few.sample(request)];
+    expect(b.tokens).to.deep.equal(a.tokens);
+    closeTo(b.logprobs.values, [...a.logprobs.values], 1e-5);
+    await Promise.all([all.close(), few.close()]);
   });
 
   it('tells the stories that transformers tells, to their ends', async function () {
