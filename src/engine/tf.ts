@@ -35,6 +35,7 @@ tf.registerGradient({
  */
 export function onBackend<T>(name: string, action: () => T): T {
   const before = tf.backend() && tf.getBackend();
+  const variables = new Set(Object.keys(tf.engine().registeredVariables));
   // A backend that loads without waiting is set before this call returns, though it returns a promise.
   void tf.setBackend(name);
   try {
@@ -45,6 +46,8 @@ export function onBackend<T>(name: string, action: () => T): T {
       for (const tensor of savedBy(node)) tensor.dispose();
     throw error;
   } finally {
+    for (const [id, variable] of Object.entries(tf.engine().registeredVariables))
+      if (!variables.has(id)) variable.dispose();
     void tf.setBackend(before);
   }
 }

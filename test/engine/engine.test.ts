@@ -105,6 +105,24 @@ for (const use of ['onnx', 'reference'] as const) {
       expect((await refusal(() => compiled.run(feeds))).message).to.contain('product was released');
     });
 
+    it('takes gradients by variables that a program makes, and leaves none of them', async () => {
+      const before = tf.memory().numTensors;
+      const program: TensorProgram = {
+        name: 'variables',
+        inputs: { x: { shape: [3], dtype: 'float32' } },
+        run({ x }) {
+          const w = tf.variable(x!, true, 'w');
+          const { value, grads } = tf.variableGrads(() => w.square().sum());
+          return { value, gradient: grads.w! };
+        },
+      };
+      const x = Float32Array.from([1, 2, 3]);
+      const expected = { value: Float32Array.of(14), gradient: Float32Array.of(2, 4, 6) };
+      expect(await runOnce(engine, program, { x })).to.deep.equal(expected);
+      expect(await runOnce(engine, program, { x })).to.deep.equal(expected);
+      expect(tf.memory().numTensors).to.equal(before);
+    });
+
     it('leaves no tensor and the same tfjs backend, also where a program fails', async () => {
       const before = [tf.memory().numTensors, tf.getBackend()];
       const run = decoderStep(tiny);
@@ -174,6 +192,18 @@ describe('engine', () => {
       }
     });
   }
+
+  it('names the program that fails while it runs', async () => {
+    const program: TensorProgram = {
+      name: 'look-up',
+      inputs: { table: { shape: [3, 2], dtype: 'float32' }, i: { shape: [1], dtype: 'int32' } },
+      run: ({ table, i }) => ({ row: table!.gather(i as Tensor1D) }),
+    };
+    const given = { table: new Float32Array(6), i: Int32Array.of(7) };
+    const error = await refusal(() => withEngine('onnx', 1, (engine) => runOnce(engine, program, given)));
+    expect(error.code).to.equal('engine/failed');
+    expect(error.message).to.contain('Program look-up failed in ONNX Runtime');
+  });
 
   it('refuses an engine that is not installed, and says what to run', async () => {
     for (const [use, needs] of [
