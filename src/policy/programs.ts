@@ -17,7 +17,7 @@ export function scoreProgram(config: PolicyConfig, shape: MicroBatchShape): Tens
   return {
     name: `score-${shapeName(shape)}`,
     inputs: { ...tokenSpecs(shape), ...parameterSpecs(layout) },
-    run: (inputs) => ({ logprobs: responseLogprobs(config, shape, inputs, inputs) }),
+    run: (inputs) => ({ logprobs: chosen(shape, responseLogits(config, inputs, inputs), inputs) }),
   };
 }
 
@@ -57,7 +57,8 @@ export function trainProgram(options: TrainProgramOptions): TensorProgram {
       const sums: Record<string, Tensor> = {};
       const total = (...tensors: Tensor[]): Tensor => {
         const weights = Object.fromEntries(names.map((name, i) => [name, tensors[i]!]));
-        const logprobs = responseLogprobs(config, shape, weights, inputs);
+        const logits = responseLogits(config, weights, inputs);
+        const logprobs = chosen(shape, logits, inputs);
         const absent = inputs.mask!;
         const outputs = loss.perToken(
           {
@@ -68,7 +69,10 @@ export function trainProgram(options: TrainProgramOptions): TensorProgram {
           },
           params,
         );
-        for (const [name, values] of Object.entries({ ...outputs.metrics, surprisal: tf.neg(logprobs) })) {
+        for (const [name, values] of Object.entries({
+          ...outputs.metrics,
+          entropy: entropy(shape, logits),
+        })) {
           // Kept out of the gradient's own scope, which disposes everything but the loss.
           sums[name] = tf.keep(tf.sum(tf.mul(values, mask)));
         }
@@ -90,18 +94,22 @@ function ratio(logprobs: Tensor, old: Tensor | undefined): Tensor {
   return old ? logRatio(logprobs, old) : ownLogRatio(logprobs);
 }
 
-function responseLogprobs(
-  config: PolicyConfig,
-  shape: MicroBatchShape,
-  weights: Weights,
-  inputs: Inputs,
-): Tensor {
+/** Logits over temperature of every response token, [rows * responses, vocabulary]. */
+function responseLogits(config: PolicyConfig, weights: Weights, inputs: Inputs): Tensor {
   const hidden = hiddenStates(config, weights, inputs.tokens!, inputs.indices!);
-  const logits = logitsOf(config, weights, hidden, inputs.inverseTemperature!);
-  return tf.reshape(chosenLogprobs(logits as Tensor2D, inputs.targets as Tensor1D), [
-    shape.rows,
-    shape.responses,
-  ]);
+  return logitsOf(config, weights, hidden, inputs.inverseTemperature!);
+}
+
+/** Log-probabilities of the response tokens, [rows, responses]. */
+function chosen({ rows, responses }: MicroBatchShape, logits: Tensor, inputs: Inputs): Tensor {
+  const logprobs = chosenLogprobs(logits as Tensor2D, inputs.targets as Tensor1D);
+  return tf.reshape(logprobs, [rows, responses]);
+}
+
+/** -sum p log p over the vocabulary, in nats, [rows, responses]. */
+function entropy({ rows, responses }: MicroBatchShape, logits: Tensor): Tensor {
+  const logprobs = tf.logSoftmax(logits);
+  return tf.reshape(tf.neg(tf.sum(tf.mul(tf.exp(logprobs), logprobs), -1)), [rows, responses]);
 }
 
 function tokenSpecs({ rows, length, responses }: MicroBatchShape): Record<string, TensorSpec> {

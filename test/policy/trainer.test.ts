@@ -147,7 +147,7 @@ describe('policy/trainer', () => {
           const part = await step(mode, tokenBudget);
           expect(part.metrics.loss).to.be.closeTo(whole.metrics.loss!, 1e-6);
           expect(part.metrics.grad_norm! / whole.metrics.grad_norm!).to.be.closeTo(1, 1e-5);
-          for (const name of ['clip_fraction', 'approx_kl', 'ratio', 'surprisal', 'tokens']) {
+          for (const name of ['clip_fraction', 'approx_kl', 'ratio_mean', 'entropy', 'tokens']) {
             expect(part.metrics[name], name).to.be.closeTo(whole.metrics[name]!, 1e-5);
           }
           const far = part.current.filter((p, i) => Math.abs(p - whole.current[i]!) > 3e-5);
@@ -193,7 +193,7 @@ describe('policy/trainer', () => {
     const scored = { ...fresh, oldLogprobs: await scoreStart(engine, request) };
     const own = await oneStep(engine, fresh, 4096);
     const given = await oneStep(engine, scored, 4096);
-    expect([own.metrics.ratio, own.metrics.approx_kl]).to.deep.equal([1, 0]);
+    expect([own.metrics.ratio_mean, own.metrics.approx_kl]).to.deep.equal([1, 0]);
     expect(own.metrics.grad_norm! / given.metrics.grad_norm!).to.be.closeTo(1, 1e-5);
 
     const epochs = { epochs: 2, miniBatches: 2 };
@@ -201,7 +201,7 @@ describe('policy/trainer', () => {
     const expected = await oneStep(engine, { ...scored, ...epochs }, 4096);
     expect(several.metrics).to.deep.equal(expected.metrics);
     expect(several.metrics.updates).to.equal(4);
-    expect(several.metrics.ratio).not.to.equal(1);
+    expect(several.metrics.ratio_mean).not.to.equal(1);
   });
 
   it('divides logits by the temperature of each row, and by 1 where it is 0', async () => {
@@ -222,6 +222,18 @@ describe('policy/trainer', () => {
       const expected = rowOf(row === 1 || row === 3 ? halved : cold, row);
       expect(largestDifference(rowOf(mixed, row), expected), `row ${row}`).to.be.at.most(1e-5);
     }
+    await trainer.close();
+  });
+
+  it('reports the entropy of the distribution that is sampled, in nats', async () => {
+    const { weights } = await open(engine, model);
+    const even = { ...weights, values: weights.values.slice() };
+    // Without a last norm all logits are zero, so every token is as likely as any.
+    const norm = weights.layout.parameters.find((p) => p.name === 'model.norm.weight')!;
+    even.values.fill(0, norm.offset, norm.offset + norm.size);
+    const trainer = await open(engine, model, { weights: even });
+    const { entropy } = await trainer.train(request);
+    expect(entropy).to.be.closeTo(Math.log(96), 1e-5);
     await trainer.close();
   });
 

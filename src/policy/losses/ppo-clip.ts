@@ -9,7 +9,7 @@ import { aggregateParams, defineLoss, withLength } from './loss.ts';
  *
  * `clip` is [lo, hi]; hi above lo is DAPO's clip-higher. `dualClip` c (Ye et al., 2020) bounds the loss of a token
  * with A < 0 by -A c, however likely the token has become. Metrics: clip_fraction, where the clipped term is the
- * larger; dual_clip_fraction; approx_kl = -log rho (k1); ratio = rho.
+ * larger; dual_clip_fraction; approx_kl = -log rho (k1); ratio_mean = rho.
  */
 export const ppoClip = defineLoss({
   use: 'loss/ppo-clip',
@@ -38,7 +38,7 @@ export const ppoClip = defineLoss({
     const metrics = {
       clip_fraction: tf.cast(tf.greater(clipped, free), 'float32'),
       approx_kl: tf.neg(logRatio),
-      ratio,
+      ratio_mean: ratio,
     };
     if (dualClip === undefined) return { loss: worse, metrics };
     // Where A > 0 the loss is below zero and this bound above: it binds for A < 0 only.
