@@ -84,13 +84,14 @@ const configJson = z.object({
   layer_types: z.array(z.string()).nullish(),
   bos_token_id: tokenId.nullish(),
   eos_token_id: tokenIds.nullish(),
-  pad_token_id: tokenId.nullish(),
+  pad_token_id: z.int().nullish(),
+  partial_rotary_factor: z.number().nullish(),
 });
 
 const generationJson = z.object({
   bos_token_id: tokenId.nullish(),
   eos_token_id: tokenIds.nullish(),
-  pad_token_id: tokenId.nullish(),
+  pad_token_id: z.int().nullish(),
 });
 
 /**
@@ -126,6 +127,9 @@ export function parseConfig(config: unknown, generation: unknown = {}, file = 'c
   const windowed = c.layer_types?.find((type) => type !== 'full_attention');
   if (window || windowed) unsupported('Sliding-window attention is not supported.', windowed);
 
+  const partial = c.partial_rotary_factor ?? 1;
+  if (partial !== 1) unsupported('Rotary positions on a part of each head are not supported.', partial);
+
   const heads = c.num_attention_heads;
   const kvHeads = c.num_key_value_heads ?? heads;
   const headDim = c.head_dim ?? c.hidden_size / heads;
@@ -138,9 +142,10 @@ export function parseConfig(config: unknown, generation: unknown = {}, file = 'c
   const eos = g.eos_token_id ?? c.eos_token_id;
   if (eos == null) unsupported('No eos_token_id says which token ends a response.');
   const stopIds = [eos!].flat();
-  const padId = g.pad_token_id ?? c.pad_token_id ?? stopIds[0]!;
+  // Some checkpoints pad with -1 or with an id past the end. Padding is never read: any token serves.
+  const padId = [g.pad_token_id, c.pad_token_id].find((id) => id != null && id >= 0 && id < c.vocab_size);
   const bosId = g.bos_token_id ?? c.bos_token_id ?? null;
-  for (const id of [...stopIds, padId]) {
+  for (const id of stopIds) {
     if (id >= c.vocab_size) unsupported(`Token id ${id} lies outside the vocabulary of ${c.vocab_size}.`, id);
   }
 
@@ -164,7 +169,7 @@ export function parseConfig(config: unknown, generation: unknown = {}, file = 'c
     qkNorm: family === 'qwen3',
     bosId,
     stopIds,
-    padId,
+    padId: padId ?? stopIds[0]!,
   };
 }
 

@@ -146,7 +146,8 @@ function wrap(
     encode: (text) => encodeWith(text, true),
     encodePlain: (text) => encodeWith(text, false),
     decode: (tokens) => {
-      const ids = Array.from(tokens).filter((id) => !specials.has(id));
+      // A model may have more ids than its tokenizer: those have no text.
+      const ids = Array.from(tokens).filter((id) => !specials.has(id) && hub.id_to_token(id) !== undefined);
       return ids.length === 0 ? '' : hub.decode(ids, { skip_special_tokens: true });
     },
     chat: (messages) => applyTemplate(chatTemplate, settings, messages),

@@ -46,6 +46,12 @@ describe('policy/config', () => {
     expect(parseConfig(json('tiny-llama'), { eos_token_id: [2, 5] }).stopIds).to.deep.equal([2, 5]);
   });
 
+  it('pads with a stop token where the checkpoint names none that is there', () => {
+    for (const pad_token_id of [-1, 96, null]) {
+      expect(parseConfig({ ...json('tiny-llama'), pad_token_id }).padId).to.equal(2);
+    }
+  });
+
   for (const model of tinyModels) {
     it(`writes the configuration of ${model} so that it reads the same`, () => {
       const config = parseConfig(json(model));
@@ -67,6 +73,7 @@ describe('policy/config', () => {
     refuses({ eos_token_id: null }, 'eos_token_id');
     refuses({ eos_token_id: 96 }, 'outside the vocabulary');
     refuses({ hidden_size: '48' }, 'hidden_size');
+    refuses({ partial_rotary_factor: 0.5 }, 'part of each head');
     refuses({ num_hidden_layers: 0 }, 'num_hidden_layers');
   });
 });

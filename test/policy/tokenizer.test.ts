@@ -81,6 +81,12 @@ describe('policy/tokenizer', () => {
     expect([...tokenizer.encode('\u212a')]).to.deep.equal([...tokenizer.encode('K')]);
   });
 
+  it('gives no text to special tokens and to ids that it has no token for', async () => {
+    const tokenizer = await open('tiny-qwen3');
+    expect(tokenizer.decode(Int32Array.of(1, 44, 300, 75, 2, 0))).to.equal('Hi');
+    expect(tokenizer.decode(new Int32Array(0))).to.equal('');
+  });
+
   it('takes its stop and padding ids from the checkpoint', async function () {
     const tokenizer = await open('tiny-llama');
     expect([tokenizer.stopIds, tokenizer.padId]).to.deep.equal([[2], 3]);
