@@ -20,7 +20,8 @@ export function adamState(size: number): AdamState {
  *     v  = b2 v + (1 - b2) g^2
  *     p -= lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
  *
- * A loop over typed arrays, not a tensor program: a program would copy parameters and moments out and in again.
+ * A loop over typed arrays, not a tensor program: the engine would copy parameters and moments out, and was measured
+ * no faster at 0.8M elements and slower at 8M.
  * Computed in float64, stored in float32; the result is the same on every machine.
  */
 export function adamwUpdate(

@@ -1,11 +1,12 @@
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
+import { RlevError } from '../core/errors.ts';
 import type { TensorProgram, TensorSpec } from '../engine/engine.ts';
 import { chosenLogprobs } from '../engine/ops/chosen-logprobs.ts';
 import { tf } from '../engine/tf.ts';
 import type { PolicyConfig } from './config.ts';
 import { hiddenStates, logitsOf, type Weights } from './decoder.ts';
 import { logRatio, ownLogRatio } from './losses/log-ratio.ts';
-import type { AggregateParams, LossDefinition } from './losses/loss.ts';
+import type { AggregateParams, LossColumn, LossDefinition } from './losses/loss.ts';
 import type { MicroBatchShape } from './micro-batches.ts';
 import { type ParameterLayout, parameterLayout } from './parameters.ts';
 
@@ -59,20 +60,21 @@ export function trainProgram(options: TrainProgramOptions): TensorProgram {
         const weights = Object.fromEntries(names.map((name, i) => [name, tensors[i]!]));
         const logits = responseLogits(config, weights, inputs);
         const logprobs = chosen(shape, logits, inputs);
-        const absent = inputs.mask!;
         const outputs = loss.perToken(
           {
             logprobs,
-            logRatio: needs.old ? ratio(logprobs, inputs.old) : absent,
-            advantages: inputs.advantages ?? absent,
             mask,
+            get logRatio() {
+              return needs.old ? ratio(logprobs, inputs.old) : undeclared(loss, 'oldLogprobs');
+            },
+            get advantages() {
+              return inputs.advantages ?? undeclared(loss, 'advantage');
+            },
           },
           params,
         );
-        for (const [name, values] of Object.entries({
-          ...outputs.metrics,
-          entropy: entropy(shape, logits),
-        })) {
+        const metrics = { ...outputs.metrics, entropy: entropy(shape, logits) };
+        for (const [name, values] of Object.entries(metrics)) {
           // Kept out of the gradient's own scope, which disposes everything but the loss.
           sums[name] = tf.keep(tf.sum(tf.mul(values, mask)));
         }
@@ -88,6 +90,14 @@ export function trainProgram(options: TrainProgramOptions): TensorProgram {
       return results;
     },
   };
+}
+
+function undeclared(loss: LossDefinition, column: LossColumn): never {
+  throw new RlevError({
+    code: 'stage/contract',
+    message: `The loss ${loss.use} reads ${column} and does not declare it.`,
+    help: `Add '${column}' to its needs.`,
+  });
 }
 
 function ratio(logprobs: Tensor, old: Tensor | undefined): Tensor {

@@ -344,6 +344,14 @@ describe('policy/trainer', () => {
     await trainer.close();
   });
 
+  it('refuses a loss that reads a column it does not declare', async () => {
+    const careless = { ...standardLosses['loss/reinforce']!, needs: [] };
+    const trainer = await open(engine, model, { losses: { careless } });
+    const run = () => trainer.train({ ...request, loss: { use: 'careless', params: {} } });
+    await rejects(run, 'stage/contract', 'reads advantage and does not declare it');
+    await trainer.close();
+  });
+
   it('leaves rows out of the loss whose mask is zero', async () => {
     const { lossMask } = request;
     const rows = [0, 1, 2, 3, 4, 5].map((i) =>

@@ -2,7 +2,10 @@ import type { Tensor } from '@tensorflow/tfjs';
 import { z } from 'zod';
 import type { Aggregation } from '../../core/services.ts';
 
-/** What a loss sees of a micro-batch: float32 [rows, tokens] each, padding filled with zeros. */
+/**
+ * What a loss sees of a micro-batch: float32 [rows, tokens] each, padding filled with zeros. `logRatio` is there for
+ * a loss that needs `oldLogprobs`, `advantages` for one that needs `advantage`; reading them otherwise throws.
+ */
 export interface LossInputs {
   /** Under the policy that trains; the gradient flows through these alone. */
   readonly logprobs: Tensor;
