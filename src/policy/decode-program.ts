@@ -65,7 +65,10 @@ export function decodeProgram(
         const seen = { keys: inputs[`past.${i}.keys`]!, values: inputs[`past.${i}.values`]! };
         const heads = attendPast(config, queries, { keys, values: v }, seen, mask);
         x = tf.add(x, attentionOutput(inputs, i, heads));
-        x = tf.add(x, feedForward(config, inputs, i, x));
+        x = tf.add(
+          x,
+          inBlocks(x, (rows) => feedForward(config, inputs, i, rows)),
+        );
         added[`${i}.keys`] = tf.reshape(keys, [rows, kvHeads, headDim]);
         added[`${i}.values`] = tf.reshape(v, [rows, kvHeads, headDim]);
       }
@@ -108,6 +111,22 @@ export function prefillProgram(config: PolicyConfig, prompts: number, length: nu
     },
   };
 }
+
+/**
+ * `compute` on 64 rows at a time. Past some number of rows an engine splits a product otherwise among its threads, and
+ * rounds otherwise: so a row's numbers do not depend on how many stand beside it.
+ */
+function inBlocks(x: Tensor, compute: (rows: Tensor) => Tensor): Tensor {
+  const [rows, width] = x.shape as [number, number];
+  const blocks: Tensor[] = [];
+  for (let start = 0; start < rows; start += blockRows) {
+    const count = Math.min(blockRows, rows - start);
+    blocks.push(compute(tf.slice(x, [start, 0], [count, width])));
+  }
+  return blocks.length === 1 ? blocks[0]! : tf.concat(blocks, 0);
+}
+
+const blockRows = 64;
 
 interface KeysAndValues {
   readonly keys: Tensor;

@@ -29,7 +29,7 @@ export interface LocalSampler extends Sampler {
 }
 
 /** Tokens of one prefill call, padding included. */
-const prefillTokens = 2048;
+const prefillTokens = 256;
 const prefillBucket = 16;
 const cacheBucket = 32;
 
@@ -38,10 +38,9 @@ const cacheBucket = 32;
  * that last token, with its own random draws. A row that ends leaves the batch at once, and waiting rows are taken
  * in when a quarter of the slots is free.
  *
- * What a row draws depends on its key alone, and by what probabilities not on the rows beside it, up to how the engine
- * splits its products among threads: on onnx with two threads, hidden sizes to 128 and inner sizes above 128,
- * batches of fewer rows than the hidden size and of more differ by rounding (2e-6 was seen). Otherwise, and with one
- * thread, they were equal bit for bit.
+ * What a row draws depends on its key alone, and by what probabilities not on the rows beside it: on onnx they were
+ * equal bit for bit for every batch up to a hidden size of 128, and to 2e-6 up to 512, where products of 128 rows and
+ * more are split among threads otherwise.
  */
 export function createSampler(setup: SamplerSetup): LocalSampler {
   const programs = new ProgramCache(setup.engine, setup.maxPrograms ?? 32);
@@ -131,20 +130,21 @@ class Generation {
       byLength.set(bucket, [...(byLength.get(bucket) ?? []), prompt]);
     }
     for (const [length, group] of byLength) {
-      const atOnce = Math.max(1, 2 ** Math.floor(Math.log2(prefillTokens / length)));
-      for (let start = 0; start < group.length; start += atOnce) {
+      // As many for one length always, so that a prompt's numbers do not depend on the prompts beside it.
+      const count = Math.max(1, Math.floor(prefillTokens / length));
+      for (let start = 0; start < group.length; start += count) {
         throwIfCancelled(signal);
-        await this.#prefill(group.slice(start, start + atOnce), length, slotsOf);
+        await this.#prefill(group.slice(start, start + count), count, length, slotsOf);
       }
     }
   }
 
   async #prefill(
     group: readonly number[],
+    count: number,
     length: number,
     slotsOf: ReadonlyMap<number, readonly number[]>,
   ): Promise<void> {
-    const count = 2 ** Math.ceil(Math.log2(group.length));
     const tokens = new Int32Array(count * length).fill(this.#config.padId);
     const read = group.map((prompt) => this.#request.prompts[prompt]!.subarray(0, -1));
     for (const [entry, prompt] of read.entries()) tokens.set(prompt, entry * length);

@@ -192,17 +192,16 @@ describe('policy/sampler', () => {
     for (const each of [sampler, ...others.values()]) await each.close();
   });
 
-  it('draws the same tokens in large batches and small where rounding differs', async () => {
+  it('gives the same numbers in large batches as in small, where an engine splits products otherwise', async () => {
     const ids = { vocabulary: 64, bosId: null, stopIds: [2], padId: 0 };
     const shape = { hidden: 128, layers: 2, heads: 4, intermediate: 344, contextLength: 64 };
     const wide = initialWeights(initialConfig(shape, ids), key, 0.1);
     const rows = Array.from({ length: 160 }, (_, i) => ({ prompt: i % 2, key: foldIn(key, i) }));
-    const prompts = [Int32Array.of(5, 6, 7), Int32Array.of(8)];
+    const prompts = [Int32Array.of(5, 6, 7, 9, 10), Int32Array.of(8)];
     const [all, few] = [samplerOf(engine, wide), samplerOf(engine, wide, { maxRows: 32 })];
     const request = { ...sampling, maxTokens: 8, prompts, rows };
     const [a, b] = [await all.sample(request), await few.sample(request)];
-    expect(b.tokens).to.deep.equal(a.tokens);
-    closeTo(b.logprobs.values, [...a.logprobs.values], 1e-5);
+    expect(b).to.deep.equal(a);
     await Promise.all([all.close(), few.close()]);
   });
 
