@@ -13,10 +13,8 @@ const cli = yargs(hideBin(process.argv))
   .version(version)
   .command(trainCommand)
   .command(evalCommand)
-  .command('$0', 'a short start', {}, () => {
-    process.stdout.write(welcome());
-  })
   .strict()
+  .strictCommands()
   .recommendCommands()
   .alias('h', 'help')
   .wrap(Math.min(100, process.stdout.columns ?? 100))
@@ -27,7 +25,8 @@ const cli = yargs(hideBin(process.argv))
   });
 
 try {
-  await cli.parseAsync();
+  const { _: commands } = await cli.parseAsync();
+  if (commands.length === 0) process.stdout.write(welcome());
 } catch (error) {
   process.stderr.write(explain(error));
   process.exitCode = exitCodeOf(error);

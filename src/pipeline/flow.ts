@@ -1,6 +1,6 @@
+import { didYouMean } from '../core/did-you-mean.ts';
 import { RlevError } from '../core/errors.ts';
 import type { StageKind } from '../core/stage.ts';
-import { didYouMean } from './findings.ts';
 import type { ResolvedStage } from './resolve.ts';
 
 const order: Record<StageKind, number> = { source: 0, map: 1, select: 1, update: 2 };

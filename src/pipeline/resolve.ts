@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, resolve as resolvePath } from 'node:path';
 import { parse as parseYamlValue, stringify } from 'yaml';
+import { didYouMean } from '../core/did-you-mean.ts';
 import { type Place, RlevError, RlevErrors } from '../core/errors.ts';
 import type { Catalogue, StageDefinition } from '../core/stage.ts';
-import { didYouMean, findings } from './findings.ts';
+import { findings } from './findings.ts';
 import { checkFlow } from './flow.ts';
 import { type Located, type Path, parseYaml } from './located.ts';
 import { keysAt, type PipelineFile, type PolicySection, pipelineSchema } from './schema.ts';

@@ -17,6 +17,7 @@ const policySchema = z.strictObject({
       kvHeads: count.optional().describe('key and value heads, a divisor of heads; default: heads'),
       intermediate: count.describe('width inside the SwiGLU feed-forward layer'),
       context: count.describe('tokens of prompt and response together that the model can read'),
+      std: z.number().positive().default(0.02).describe('standard deviation of the random weights'),
       seed: z.int().min(0).default(0).describe('seed of the random weights'),
     })
     .optional()

@@ -117,10 +117,10 @@ async function startingWeights(options: PolicyOptions): Promise<PolicyWeights> {
       message: 'A policy opens from a checkpoint (`from`), or from `init` and `tokenizer`: one of the two.',
     });
   }
-  const { context, seed, ...shape } = init;
+  const { context, seed, std, ...shape } = init;
   const ids = await readTokenizerIds(tokenizer);
   const config = initialConfig({ ...shape, contextLength: context }, ids);
-  return initialWeights(config, randomKey(seed, 'init'));
+  return initialWeights(config, randomKey(seed, 'init'), std);
 }
 
 function infoOf(engine: Engine, { config, layout, values }: PolicyWeights): PolicyInfo {

@@ -1,3 +1,4 @@
+import { didYouMean } from '../../core/did-you-mean.ts';
 import { type Place, RlevError, show } from '../../core/errors.ts';
 import type { LossSpec } from '../../core/services.ts';
 import { parameterErrors } from '../parameter-errors.ts';
@@ -32,7 +33,7 @@ export async function checkLoss(loss: LossParams, place: Place): Promise<void> {
       message: `There is no loss ${show(use)}.`,
       value: use,
       place,
-      help: `There are: ${Object.keys(standardLosses).join(', ')}.`,
+      help: didYouMean(use, Object.keys(standardLosses)),
     });
   }
   const parsed = definition.params.safeParse(params);
