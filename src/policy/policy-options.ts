@@ -29,8 +29,8 @@ export interface PolicyInit {
   readonly intermediate: number;
   /** Tokens of prompt and response together. */
   readonly context: number;
-  /** Standard deviation of the weights. */
-  readonly std: number;
+  /** Standard deviation of the weights, by default 0.02. */
+  readonly std?: number;
   /** Seed of the weights. */
   readonly seed: number;
 }
