@@ -1,7 +1,7 @@
 import type { Questions } from './evaluation.ts';
 import { plainNumber } from './format.ts';
 
-const mostDistinct = 10;
+const mostDistinct = 6;
 const mostQuantiles = 5;
 
 /** Questions of like value: `from` and `to` are the smallest and largest value, or points, among them. */
@@ -15,7 +15,7 @@ export interface Bucket {
 }
 
 /**
- * The questions by value, lowest first: a bucket for each distinct value up to 10 of them, else up to 5 buckets
+ * The questions by value, lowest first: a bucket for each distinct value up to 6 of them, else up to 5 buckets
  * of about equal size that never part equal values. By points, and labelled so (`3 points`, `1-2 points`), where
  * every question has them; else by v(x) (`v = 0.03`).
  */

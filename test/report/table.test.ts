@@ -5,12 +5,12 @@ import { compare, summarize } from '../../src/report/statistics.ts';
 import { comparisonTable, summaryTable, verdict } from '../../src/report/table.ts';
 import { evaluationOf, questions } from './make.ts';
 
-/** A paper of 1,000 questions of 1 to 10 points, of which a share `ability` - points/40 is answered. */
+/** A paper of 1,000 questions of 1 to 5 points, of which a share `ability` - points/40 is answered. */
 function paper(ability: number): Evaluation {
   const key = randomKey(1, 'paper');
   return evaluationOf(
     Array.from({ length: 1000 }, (_, i) => {
-      const points = 1 + integer(key, i, 10);
+      const points = 1 + integer(key, i, 5);
       const correct = uniform(key, 1000 + i) < ability - points / 40 ? 1 : 0;
       return { id: `q${i}`, value: points / 100, points, correct, length: 5 + integer(key, 2000 + i, 20) };
     }),
@@ -39,7 +39,7 @@ describe('report/table', () => {
     for (const section of ['H-Acc by value, %', 'mean length by value, tokens', 'value density by value']) {
       expect(text).to.include(section);
     }
-    expect(text.match(/^ +10 points +\(\d+\)/gm)).to.have.length(3);
+    expect(text.match(/^ +5 points +\(\d+\)/gm)).to.have.length(3);
   });
 
   it('leaves accuracy by value out where it would only repeat H-Acc', () => {
