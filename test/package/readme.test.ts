@@ -14,6 +14,7 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { resolvePipeline } from '../../src/pipeline/resolve.ts';
+import { keysAt, pipelineSchema } from '../../src/pipeline/schema.ts';
 import { builtInStages } from '../../src/stages/catalogue.ts';
 
 const pages = [
@@ -66,6 +67,16 @@ describe('package/readme', () => {
       expect(section, `docs/pipeline.md has no section ### \`${name}\``).not.to.equal(undefined);
       for (const key of Object.keys((params as unknown as { shape: object }).shape)) {
         expect(section, `${name}: ${key}`).to.contain(`\`${key}\``);
+      }
+    }
+  });
+
+  it('describes every key of a pipeline file', () => {
+    const text = readFileSync('docs/pipeline.md', 'utf8');
+    const maps = [[], ['run'], ['run', 'checkpoint'], ['policy'], ['policy', 'init'], ['policy', 'engine']];
+    for (const path of [...maps, ['evaluate', 'heldOut']]) {
+      for (const key of keysAt(pipelineSchema, path)) {
+        expect(text, [...path, key].join('.')).to.match(new RegExp(`\`(?:\\w+\\.)?${key}\``));
       }
     }
   });
