@@ -3,12 +3,19 @@ export type {
   AnyColumns,
   ColumnData,
   ColumnName,
-  Columns,
   ColumnSpec,
+  Columns,
   KnownColumn,
   Ragged,
 } from './core/columns.ts';
-export { raggedFloat32, raggedInt32, rowLength, rowOf, spreadOverTokens, vocabulary } from './core/columns.ts';
+export {
+  raggedFloat32,
+  raggedInt32,
+  rowLength,
+  rowOf,
+  spreadOverTokens,
+  vocabulary,
+} from './core/columns.ts';
 export type { Batch } from './core/encode.ts';
 export { batchOf, columnOf, columnsOf } from './core/encode.ts';
 export type { ErrorCode, Place } from './core/errors.ts';

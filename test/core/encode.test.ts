@@ -128,8 +128,16 @@ describe('batches', () => {
   });
 
   it('gain and replace columns without touching the others', () => {
-    const more = withColumns(batch, batchOf({ reward: Float64Array.of(7, 8, 9), scale: Float64Array.of(1, 1, 1) }));
-    expect(more.schema.fields.map((f) => f.name)).to.deep.equal(['row_id', 'reward', 'response_tokens', 'scale']);
+    const more = withColumns(
+      batch,
+      batchOf({ reward: Float64Array.of(7, 8, 9), scale: Float64Array.of(1, 1, 1) }),
+    );
+    expect(more.schema.fields.map((f) => f.name)).to.deep.equal([
+      'row_id',
+      'reward',
+      'response_tokens',
+      'scale',
+    ]);
     expect(columnOf(more, 'reward')).to.deep.equal(Float64Array.of(7, 8, 9));
     expect(columnOf(batch, 'reward')).to.deep.equal(Float64Array.of(1, 2, 3));
   });

@@ -5,7 +5,11 @@ import { foldIn, integer, normal, permutation, philox, randomKey, uniform } from
 describe('counted randomness', () => {
   // Known answers of Random123 (kat_vectors, philox4x32 with 10 rounds).
   const known: [number[], number[], number[]][] = [
-    [[0, 0, 0, 0], [0, 0], [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]],
+    [
+      [0, 0, 0, 0],
+      [0, 0],
+      [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8],
+    ],
     [
       [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff],
       [0xffffffff, 0xffffffff],
@@ -46,7 +50,10 @@ describe('counted randomness', () => {
     const key = randomKey(3, 'test');
     const n = 20_000;
     const xs = Array.from({ length: n }, (_, i) => uniform(key, i));
-    for (const x of xs) expect(x).to.equal(Math.fround(x)).and.to.be.within(0, 1 - 2 ** -24);
+    for (const x of xs)
+      expect(x)
+        .to.equal(Math.fround(x))
+        .and.to.be.within(0, 1 - 2 ** -24);
     const mean = xs.reduce((a, b) => a + b) / n;
     const variance = xs.reduce((a, b) => a + (b - mean) ** 2, 0) / n;
     expect(mean).to.be.closeTo(1 / 2, 5 * Math.sqrt(1 / 12 / n));
