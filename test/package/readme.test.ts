@@ -76,7 +76,7 @@ describe('package/readme', () => {
     const maps = [[], ['run'], ['run', 'checkpoint'], ['policy'], ['policy', 'init'], ['policy', 'engine']];
     for (const path of [...maps, ['evaluate', 'heldOut']]) {
       for (const key of keysAt(pipelineSchema, path)) {
-        expect(text, [...path, key].join('.')).to.match(new RegExp(`\`(?:\\w+\\.)?${key}\``));
+        expect(text, [...path, key].join('.')).to.match(new RegExp(`\`(?:\\w+\\.)?${key}[.\`]`));
       }
     }
   });
