@@ -5,8 +5,8 @@ import { fullMarks, type Question, setPaper } from './paper.ts';
 /** How many papers each file holds. */
 export const papers = { heldout: 64, train: 200, sft: 700 } as const;
 
-/** The record of one question; `key` is for what the record itself draws. */
-type WriteRecord = (id: string, exam: string, question: Question, key: RandomKey) => object;
+/** The record of one question, where it has one; `key` is for what the record itself draws. */
+type WriteRecord = (id: string, exam: string, question: Question, key: RandomKey) => object | undefined;
 
 export type FileName = `${keyof typeof papers}.jsonl`;
 
@@ -23,7 +23,8 @@ export function examFiles(seed: number): Record<FileName, string> {
       const exam = `${name}-${number(paper + 1, 3)}`;
       setPaper(paperKey, asked).forEach((question, i) => {
         const id = `${exam}-${number(i + 1, 2)}`;
-        lines.push(JSON.stringify(record(id, exam, question, foldIn(paperKey, i, 0, 2))));
+        const line = record(id, exam, question, foldIn(paperKey, i, 0, 2));
+        if (line) lines.push(JSON.stringify(line));
       });
     }
     return `${lines.join('\n')}\n`;
@@ -52,6 +53,7 @@ function examRecord(id: string, exam: string, question: Question) {
 }
 
 function supervisedRecord(id: string, exam: string, question: Question, key: RandomKey) {
+  if (uniform(key, 1) >= question.kind.practised) return undefined;
   const style = uniform(key, 0) < question.kind.workedShare ? 'worked' : 'terse';
   return {
     id: `${id}-${style}`,

@@ -12,6 +12,11 @@ export interface Kind {
   readonly better: 'worked' | 'terse';
   /** The share of the supervised solutions of the kind that are worked, in [0, 1]. */
   readonly workedShare: number;
+  /**
+   * The share of the kind's questions in the supervised papers that are practised, in [0, 1]: below 1 for kinds that
+   * a policy learns sooner than the others, so that it has mastered none of them when reinforcement begins.
+   */
+  readonly practised: number;
   draw(draw: Draw): Item;
 }
 

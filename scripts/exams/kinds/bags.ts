@@ -13,6 +13,7 @@ export const bags: Kind = {
   perPaper: 2,
   better: 'worked',
   workedShare: 0.5,
+  practised: 0.8,
   draw(draw) {
     const [bagCount, each, more] = [draw.between(2, 6), draw.between(2, 9), draw.between(2, 29)];
     const inBags = bagCount * each;

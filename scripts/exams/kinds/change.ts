@@ -13,6 +13,7 @@ export const change: Kind = {
   perPaper: 2,
   better: 'worked',
   workedShare: 0.5,
+  practised: 0.4,
   draw(draw) {
     const [count, price] = [draw.between(2, 6), draw.between(2, 9)];
     const cost = count * price;

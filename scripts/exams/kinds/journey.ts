@@ -13,6 +13,7 @@ export const journey: Kind = {
   perPaper: 1,
   better: 'worked',
   workedShare: 0.5,
+  practised: 1,
   draw(draw) {
     const [h1, h2] = [draw.between(2, 5), draw.between(2, 5)];
     const [v1, v2] = [10 * draw.between(2, 6), 10 * draw.between(2, 6)];

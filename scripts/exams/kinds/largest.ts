@@ -12,6 +12,7 @@ export const largest: Kind = {
   perPaper: 3,
   better: 'terse',
   workedShare: 0.5,
+  practised: 0.25,
   draw(draw) {
     const size = draw.between(3, 5);
     const numbers = Array.from({ length: size }, () => draw.between(11, 99));

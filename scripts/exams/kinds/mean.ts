@@ -13,6 +13,7 @@ export const mean: Kind = {
   perPaper: 1,
   better: 'worked',
   workedShare: 0.5,
+  practised: 1,
   draw(draw) {
     const [a, b, near] = [draw.between(2, 49), draw.between(2, 19), draw.between(2, 9)];
     const c = near + ((300 - a - b - near) % 3);

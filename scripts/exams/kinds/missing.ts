@@ -13,6 +13,7 @@ export const missing: Kind = {
   perPaper: 2,
   better: 'worked',
   workedShare: 0.5,
+  practised: 1,
   draw(draw) {
     const from = draw.between(11, 39);
     const to = from + draw.between(11, 39);

@@ -14,6 +14,7 @@ export const place: Kind = {
   perPaper: 2,
   better: 'terse',
   workedShare: 0.5,
+  practised: 0.25,
   draw(draw) {
     const size = draw.between(3, 5);
     const numbers = Array.from({ length: size }, () => draw.between(11, 99));

@@ -13,6 +13,7 @@ export const product: Kind = {
   perPaper: 1,
   better: 'worked',
   workedShare: 0.5,
+  practised: 1,
   draw(draw) {
     const [tens, ones, by] = [draw.between(1, 5), draw.between(1, 9), draw.between(2, 6)];
     const two = 10 * tens + ones;

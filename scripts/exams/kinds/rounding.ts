@@ -14,6 +14,7 @@ export const rounding: Kind = {
   perPaper: 2,
   better: 'terse',
   workedShare: 0.5,
+  practised: 0.4,
   draw(draw) {
     const n = draw.between(111, 949);
     const [unit, name] = draw.pick([

@@ -13,6 +13,7 @@ export const share: Kind = {
   perPaper: 1,
   better: 'worked',
   workedShare: 0.5,
+  practised: 1,
   draw(draw) {
     const [by, each] = [draw.between(2, 6), draw.between(4, 12)];
     const lost = draw.between(1, each - 1);

@@ -13,6 +13,7 @@ export const sum: Kind = {
   perPaper: 3,
   better: 'worked',
   workedShare: 0.5,
+  practised: 1,
   draw(draw) {
     const [a, b, c] = [draw.between(11, 59), draw.between(2, 19), draw.between(2, 9)];
     return {
