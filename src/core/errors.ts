@@ -14,6 +14,7 @@ export const errorCodes = {
   'config/syntax': 'A pipeline file is not YAML.',
   'config/unknown-key': 'A key that nothing reads.',
   'config/unknown-stage': 'A `use:` that names nothing in the catalogue.',
+  'config/module': 'A `use:` of a module that cannot be loaded, or that does not export what is named.',
   'config/type': 'A value of the wrong type or out of its range.',
   'config/missing': 'A required key is absent.',
   'config/columns': 'A stage needs a column that no earlier stage adds, or adds one that is there already.',

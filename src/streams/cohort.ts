@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { AnyColumns, ColumnName, Columns } from '../core/columns.ts';
 import { rowsOf } from '../core/columns.ts';
 import { type Batch, batchOf, columnOf, columnsOf, takeRows, withColumns } from '../core/encode.ts';
@@ -105,7 +106,7 @@ async function add(
   const { params, stage } = wired;
   const specs = (stage as MapStage).specs ?? {};
   const declared: readonly string[] = [...definition.adds(params), ...Object.keys(specs)];
-  const returned = Object.keys(made);
+  const returned = Object.keys(columnsIn(made));
   const missing = declared.filter((name) => !returned.includes(name));
   const undeclared = returned.filter((name) => !declared.includes(name));
   if (missing.length > 0 || undeclared.length > 0) {
@@ -146,6 +147,24 @@ async function add(
   return { ...cohort, batch, producers };
 }
 
+/** What a stage returned, where it is an object of columns: of arrays, or of ragged arrays. */
+function columnsIn(made: unknown): object {
+  const wrong = (message: string, value: unknown): RlevError =>
+    new RlevError({
+      code: 'stage/contract',
+      message,
+      value,
+      help: 'A stage returns { name: column }, a column a typed array, an array of texts or ragged lists.',
+    });
+  if (typeof made !== 'object' || made === null)
+    throw wrong(`It returned ${inspect(made)}, no columns.`, made);
+  for (const [name, data] of Object.entries(made)) {
+    const shaped = typeof data === 'object' && data !== null && ('length' in data || 'offsets' in data);
+    if (!shaped) throw wrong(`It returned ${inspect(data)} as ${name}, which is no column.`, data);
+  }
+  return made;
+}
+
 /** Identities of the events that made the needed columns, and the rows. */
 function parentsOf(cohort: Cohort, needs: readonly string[]): string[] {
   const identities = ['row_id', ...needs].flatMap((name) => cohort.producers.get(name) ?? []);
@@ -179,18 +198,23 @@ function inPlace(error: unknown, wired: WiredStage, event: StageEvent): unknown 
   if (event.signal.aborted) return error;
   const who = `Stage ${wired.id} (${wired.definition.name}), step ${event.step}${event.scope === 'train' ? '' : `, ${event.scope}`}`;
   if (error instanceof RlevError) {
-    if (error.code !== 'stage/contract') return error;
+    if (error.code !== 'stage/contract' && error.code !== 'stage/failed') return error;
     return new RlevError({
       ...error.details(),
       message: `${who}: ${error.summary}`,
       place: error.place ?? wired.place,
     });
   }
-  const message = error instanceof Error ? error.message : String(error);
   return new RlevError({
     code: 'stage/failed',
-    message: `${who}: ${message}`,
+    message: `${who}: ${reasonOf(error)}`,
     place: wired.place,
     cause: error,
   });
+}
+
+/** What was thrown, in words: an error's message, or any other value as it is. */
+function reasonOf(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.message || thrown.name;
+  return typeof thrown === 'string' ? thrown : `it threw ${inspect(thrown, { breakLength: Infinity })}.`;
 }

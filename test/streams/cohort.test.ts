@@ -112,6 +112,16 @@ describe('a stage applied to a cohort', () => {
       /Column value must be float64/,
     ],
     [
+      'returns nothing',
+      map('bad', [], ['value'], () => undefined as never),
+      /returned undefined, no columns/,
+    ],
+    [
+      'returns what is no column',
+      map('bad', [], ['value'], () => ({ value: 1 })),
+      /returned 1 as value, which is no column/,
+    ],
+    [
       'selects a row it was not given',
       wire('bad', { kind: 'select', needs: () => [] } as never, { run: () => ({ keep: ['9.0.0.0'] }) }),
       /the row 9\.0\.0\.0/,
@@ -139,4 +149,21 @@ describe('a stage applied to a cohort', () => {
     );
     expect(error.cause).to.equal(cause);
   });
+
+  const thrown: [unknown, string][] = [
+    ['no luck', 'no luck'],
+    [undefined, 'it threw undefined.'],
+    [{ reason: 'no luck' }, "it threw { reason: 'no luck' }."],
+    [Object.create(null), 'it threw [Object: null prototype] {}.'],
+    [new RangeError(), 'RangeError'],
+  ];
+  for (const [what, message] of thrown) {
+    it(`that throws ${message} is named as well, whatever that is`, async () => {
+      const stage = map('bad', [], ['value'], () => {
+        throw what;
+      });
+      const error = await failure(through([source(1), stage]));
+      expect(error.message).to.equal(`test.yaml:3:5: stage/failed: Stage bad (test/bad), step 4: ${message}`);
+    });
+  }
 });
