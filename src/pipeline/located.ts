@@ -1,130 +1,167 @@
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
-import { type Place, RlevError, RlevErrors } from '../core/errors.ts';
+import { type Place, RlevError } from '../core/errors.ts';
 
 /** A key path into a document: `['stages', 'rollout', 'samples']`. */
 export type Path = readonly (string | number)[];
 
-/** Plain data with the place in a file where every key and value of it stands. */
-export interface Located {
+type Places = ReadonlyMap<string, Place>;
+type Data = Record<string | number, unknown>;
+
+interface Parts {
   readonly data: unknown;
-  /** Place of the value at a path, or of its nearest ancestor that has one. */
-  placeOf(path: Path): Place;
-  /** Place of the key that leads to a path. */
-  placeOfKey(path: Path): Place;
-  /** A copy with one value replaced or added, which stands at `place`, and its key at `keyPlace`. */
-  with(path: Path, value: unknown, place: Place, keyPlace?: Place): Located;
-  /** A copy without the key at a path. */
-  without(path: Path): Located;
+  readonly values: Places;
+  readonly keys: Places;
+  /** Environment variables that a value was filled in from, by path. */
+  readonly variables: ReadonlyMap<string, string>;
+  readonly top: Place;
 }
 
-/**
- * Reads YAML 1.2 with positions.
- *
- * @throws RlevError `config/syntax` with every syntax error of the file: duplicate keys, bad indentation, aliases that
- * name nothing
- */
-export function parseYaml(text: string, file: string): Located {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
-  const placeAt = (offset: number): Place => {
-    const { line, col } = lines.linePos(offset);
-    return { file, line, column: col };
-  };
-  if (document.errors.length > 0) {
-    throw new RlevErrors(
-      document.errors.map(
-        (e) =>
-          new RlevError({
-            code: 'config/syntax',
-            message: firstSentence(e.message),
-            place: placeAt(e.pos[0]),
-            help: 'Two spaces a level, `key: value` with a space after the colon; see docs/pipeline.md.',
-          }),
-      ),
-    );
+/** Plain data with the place in a file where every key and value of it stands. Nothing changes it: `with` copies. */
+export class Located {
+  private readonly parts: Parts;
+
+  constructor(parts: Parts) {
+    this.parts = parts;
   }
-  const values = new Map<string, Place>();
-  const keys = new Map<string, Place>();
-  const walk = (node: Node | null | undefined, path: Path): void => {
-    if (!node) return;
-    if (node.range) values.set(keyOf(path), placeAt(node.range[0]));
-    if (isMap(node)) {
-      for (const pair of node.items) {
-        if (!isScalar(pair.key)) continue;
-        const inner = [...path, String(pair.key.value)];
-        if (pair.key.range) keys.set(keyOf(inner), placeAt(pair.key.range[0]));
-        walk(pair.value as Node | null, inner);
-      }
-    } else if (isSeq(node)) {
-      node.items.forEach((item, i) => {
-        walk(item as Node, [...path, i]);
-      });
-    }
-  };
-  walk(document.contents, []);
-  return located(document.toJS(), values, keys, { file, line: 1, column: 1 });
-}
 
-function located(
-  data: unknown,
-  values: ReadonlyMap<string, Place>,
-  keys: ReadonlyMap<string, Place>,
-  top: Place,
-): Located {
-  const nearest = (places: ReadonlyMap<string, Place>, path: Path): Place => {
+  get data(): unknown {
+    return this.parts.data;
+  }
+
+  /** The value at a path; undefined where there is none. */
+  at(path: Path): unknown {
+    return path.reduce<unknown>((data, key) => (isMap(data) ? data[key] : undefined), this.data);
+  }
+
+  /** Keys of the map at a path, in order; none where no map is there. */
+  keysAt(path: Path): string[] {
+    const value = this.at(path);
+    return isMap(value) && !Array.isArray(value) ? Object.keys(value) : [];
+  }
+
+  /** Place of the value at a path, or of its nearest ancestor that has one. */
+  placeOf(path: Path): Place {
+    return this.nearest(this.parts.values, path);
+  }
+
+  /** Place of the key that leads to a path. */
+  placeOfKey(path: Path): Place {
+    return this.nearest(this.parts.keys, path);
+  }
+
+  /** The environment variable that a value was filled in from, `${NAME}`. */
+  variableOf(path: Path): string | undefined {
+    return this.parts.variables.get(keyOf(path));
+  }
+
+  /** A copy with one value replaced or added, which stands at `place`, and its key at `keyPlace`. */
+  with(path: Path, value: unknown, place: Place, keyPlace: Place = place): Located {
+    const { data, values, keys, variables, top } = this.parts;
+    return new Located({
+      data: changed(data, path, place, (map, key) => {
+        map[key] = value;
+      }),
+      values: new Map([...outside(values, path), [keyOf(path), place]]),
+      keys: new Map([...outside(keys, path), [keyOf(path), keyPlace]]),
+      variables: new Map(outside(variables, path)),
+      top,
+    });
+  }
+
+  /** A copy in which the value at `path` is that of `other` at `from`, with the places of all that is in it. */
+  graft(path: Path, other: Located, from: Path): Located {
+    const copy = this.with(
+      path,
+      structuredClone(other.at(from)),
+      other.placeOf(from),
+      other.placeOfKey(from),
+    );
+    const moved = <T>(entries: ReadonlyMap<string, T>): [string, T][] =>
+      [...entries]
+        .filter(([key]) => isUnder(key, from))
+        .map(([key, entry]) => [keyOf(path) + key.slice(keyOf(from).length), entry]);
+    const { data, values, keys, variables, top } = copy.parts;
+    return new Located({
+      data,
+      values: new Map([...values, ...moved(other.parts.values)]),
+      keys: new Map([...keys, ...moved(other.parts.keys)]),
+      variables: new Map([...variables, ...moved(other.parts.variables)]),
+      top,
+    });
+  }
+
+  /** A copy without the key at a path. */
+  without(path: Path): Located {
+    const { data, values, keys, variables, top } = this.parts;
+    return new Located({
+      data: changed(data, path, top, (map, key) => {
+        delete map[key];
+      }),
+      values: new Map(outside(values, path)),
+      keys: new Map(outside(keys, path)),
+      variables: new Map(outside(variables, path)),
+      top,
+    });
+  }
+
+  /** A copy in which the keys of the map at a path stand in this order. */
+  ordered(path: Path, order: readonly string[]): Located {
+    const map = this.at(path) as Data;
+    const data = changed(this.data, path, this.parts.top, (parent, key) => {
+      parent[key] = Object.fromEntries(order.map((name) => [name, map[name]]));
+    });
+    return new Located({ ...this.parts, data });
+  }
+
+  private nearest(places: Places, path: Path): Place {
+    const { values, keys, top } = this.parts;
     for (let n = path.length; n >= 0; n--) {
       const key = keyOf(path.slice(0, n));
       const place = (n === path.length ? places.get(key) : undefined) ?? keys.get(key) ?? values.get(key);
       if (place) return place;
     }
     return top;
-  };
-  return {
-    data,
-    placeOf: (path) => nearest(values, path),
-    placeOfKey: (path) => nearest(keys, path),
-    with(path, value, place, keyPlace = place) {
-      const copy = structuredClone(data) as Record<string | number, unknown>;
-      let at = copy;
-      for (const [i, key] of path.slice(0, -1).entries()) {
-        const inner = at[key] ?? {};
-        if (typeof inner !== 'object') {
-          throw new RlevError({
-            code: 'usage/arguments',
-            message: `${path.slice(0, i + 1).join('.')} is ${JSON.stringify(inner)}, which has no keys.`,
-            value: inner,
-            place,
-          });
-        }
-        at[key] = inner;
-        at = inner as Record<string | number, unknown>;
-      }
-      at[path.at(-1)!] = value;
-      const under = keyOf(path);
-      const outside = (p: ReadonlyMap<string, Place>): Map<string, Place> =>
-        new Map([...p].filter(([k]) => k !== under && !k.startsWith(`${under}\0`)));
-      return located(
-        copy,
-        new Map([...outside(values), [under, place]]),
-        new Map([...outside(keys), [under, keyPlace]]),
-        top,
-      );
-    },
-    without(path) {
-      const copy = structuredClone(data) as Record<string | number, unknown>;
-      let at = copy;
-      for (const key of path.slice(0, -1)) at = at[key] as Record<string | number, unknown>;
-      delete at[path.at(-1)!];
-      return located(copy, values, keys, top);
-    },
-  };
+  }
 }
 
-function keyOf(path: Path): string {
+/** A path as the key of a map of places. */
+export function keyOf(path: Path): string {
   return ['', ...path].join('\0');
 }
 
-function firstSentence(message: string): string {
-  const line = message.split('\n')[0]!.trim();
-  return line.endsWith('.') ? line : `${line}.`;
+function isUnder(key: string, path: Path): boolean {
+  return key === keyOf(path) || key.startsWith(`${keyOf(path)}\0`);
+}
+
+function outside<T>(entries: ReadonlyMap<string, T>, path: Path): [string, T][] {
+  return [...entries].filter(([key]) => !isUnder(key, path));
+}
+
+function isMap(value: unknown): value is Data {
+  return typeof value === 'object' && value !== null;
+}
+
+/** A copy of the data after `change` of the map that holds the last key of the path; maps are made where none is. */
+function changed(
+  data: unknown,
+  path: Path,
+  place: Place,
+  change: (map: Data, key: string | number) => void,
+): unknown {
+  const copy = structuredClone(data ?? {});
+  let at = copy as Data;
+  for (const [i, key] of path.slice(0, -1).entries()) {
+    at[key] ??= {};
+    const inner = at[key];
+    if (!isMap(inner)) {
+      throw new RlevError({
+        code: 'usage/arguments',
+        message: `${path.slice(0, i + 1).join('.')} is ${JSON.stringify(inner)}, which has no keys.`,
+        value: inner,
+        place,
+      });
+    }
+    at = inner;
+  }
+  change(at, path.at(-1)!);
+  return copy;
 }

@@ -8,6 +8,7 @@ const policySchema = z.strictObject({
   from: z
     .string()
     .optional()
+    .meta({ path: 'folder' })
     .describe('a Hugging Face directory: config.json, *.safetensors, tokenizer.json'),
   init: z
     .strictObject({
@@ -22,7 +23,7 @@ const policySchema = z.strictObject({
     })
     .optional()
     .describe('a policy with random weights, instead of `from`'),
-  tokenizer: z.string().optional().describe('folder of the tokenizer, with `init`'),
+  tokenizer: z.string().optional().meta({ path: 'folder' }).describe('folder of the tokenizer, with `init`'),
   engine: z
     .strictObject({
       use: z.enum(['onnx', 'tensorflow', 'tensorflow-gpu', 'reference']).default('onnx'),
@@ -38,6 +39,10 @@ const policySchema = z.strictObject({
 /** The pipeline file without the parameters of its stages, which the catalogue checks. */
 export const pipelineSchema = z.strictObject({
   rlev: z.literal(1).describe('version of the format'),
+  extends: z
+    .string()
+    .optional()
+    .describe('a pipeline that this one changes: maps merge key by key, stages by id'),
   base: z.string().default('.').describe('folder that paths are relative to, itself relative to the file'),
   run: z.strictObject({
     name: z
@@ -81,8 +86,17 @@ export const pipelineSchema = z.strictObject({
 export type PipelineFile = z.infer<typeof pipelineSchema>;
 export type PolicySection = z.infer<typeof policySchema>;
 
+/** Parameters that are paths of a file or a folder, as their schemas declare it: `.meta({ path: 'file' })`. */
+export function pathKeys(schema: z.core.$ZodType): string[] {
+  const [object] = unwrap(schema).filter(isObject);
+  if (!object) return [];
+  return Object.entries(object._zod.def.shape)
+    .filter(([, value]) => z.globalRegistry.get(value)?.path !== undefined)
+    .map(([key]) => key);
+}
+
 /** The keys that a schema knows at a path below it, for «did you mean». */
-export function keysAt(schema: z.ZodType, path: Path): readonly string[] {
+export function keysAt(schema: z.core.$ZodType, path: Path): readonly string[] {
   let at: readonly z.core.$ZodType[] = [schema];
   for (const key of path) at = at.flatMap((s) => step(s, key));
   return at.flatMap((s) => unwrap(s)).flatMap((s) => (isObject(s) ? Object.keys(s._zod.def.shape) : []));

@@ -164,14 +164,14 @@ describe('a pipeline file that cannot run', () => {
       'columns that nothing adds',
       good.replace('  value: { use: value/points }\n', '').replace('through: value', 'through: prompts'),
       [
-        'dir/p.yaml:6:3: config/columns: reward/rlev needs the column value, which no stage before it adds.\n  There are: row_id, group, points, exam_total.',
+        'dir/p.yaml:6:3: config/columns: reward/rlev needs the column `value`, which no stage before line 6 adds.\n  A stage that adds it: value/points.',
       ],
     ],
     [
       'a column added twice',
       good.replace('  reward:', '  again: { use: value/points }\n  reward:'),
       [
-        'dir/p.yaml:7:3: config/columns: value/points adds the column value, which value has added already.\n  Remove one of the two stages.',
+        'dir/p.yaml:7:3: config/columns: value/points adds the column `value`, which value (value/points) has added already.\n  Remove one of the two stages.',
       ],
     ],
     [

@@ -15,7 +15,11 @@ import { fillTemplate } from './template.ts';
 import { windowOf } from './window.ts';
 
 const params = z.strictObject({
-  file: z.string().min(1).describe('Questions: .jsonl, or .csv with the same fields as columns.'),
+  file: z
+    .string()
+    .min(1)
+    .meta({ path: 'file' })
+    .describe('Questions: .jsonl, or .csv with the same fields as columns.'),
   template: z
     .string()
     .min(1)
