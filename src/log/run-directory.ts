@@ -1,11 +1,11 @@
 import { basename, dirname } from 'node:path';
 import { RlevError } from '../core/errors.ts';
 import { checkpointPath } from './checkpoints.ts';
-import type { EventLog, JournalEntry, Remnant, RunHeader, RunOrigin } from './event-log.ts';
+import type { EventLog, Remnant, RunHeader, RunOrigin } from './event-log.ts';
 import { type FileLogState, fileLog } from './file-log.ts';
 import { codeOf, ioError, type LogFiles, makeFolders, nodeFiles } from './files.ts';
 import { sha256 } from './identity.ts';
-import { corrupt, readLines, toEntry, toHeader, toLine } from './journal.ts';
+import { corrupt, type Outline, readLines, toHeader, toLine, toOutline } from './journal.ts';
 import { type Processes, systemProcesses, takeLock } from './lock.ts';
 import { type Extents, missingBytes } from './segments.ts';
 
@@ -131,7 +131,7 @@ async function survey(files: LogFiles, directory: string): Promise<FileLogState>
         header = toHeader(line, journal);
         continue;
       }
-      const entry = toEntry(line, journal);
+      const entry = toOutline(line, journal);
       count++;
       if (entry.kind === 'checkpoint') checkpoints.add(checkpointPath(entry.key.step));
       extend(extents, entry, journal, line);
@@ -167,7 +167,7 @@ async function survey(files: LogFiles, directory: string): Promise<FileLogState>
 /** Adds an event's columns to the extent of their file, where they must go on from its end. */
 function extend(
   extents: Extents,
-  { segment }: JournalEntry,
+  { segment }: Outline,
   journal: string,
   line: { readonly number: number; readonly offset: number },
 ): void {
