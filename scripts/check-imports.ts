@@ -17,8 +17,10 @@ const arrows: Record<string, readonly string[]> = {
   stages: ['core', 'policy'],
   streams: ['core', 'log'],
   report: ['core', 'log'],
-  pipeline: ['core', 'log', 'engine', 'policy', 'stages', 'streams', 'report'],
+  testing: ['core', 'stages', 'streams'],
+  pipeline: ['core', 'log', 'engine', 'policy', 'stages', 'streams', 'testing', 'report'],
   cli: ['core', 'pipeline', 'report', 'stages'],
+  'losses.ts': ['core', 'engine', 'policy'],
   'index.ts': ['core', 'log', 'policy', 'stages', 'pipeline', 'report'],
 };
 
@@ -26,12 +28,12 @@ const arrows: Record<string, readonly string[]> = {
 const homes: Record<string, readonly string[]> = {
   rxjs: ['streams', 'pipeline'],
   'apache-arrow': ['core', 'log'],
-  '@tensorflow/tfjs': ['engine', 'policy'],
+  '@tensorflow/tfjs': ['engine', 'policy', 'losses.ts'],
   'onnxruntime-node': ['engine'],
   yargs: ['cli'],
 };
 
-const entries = ['index.ts', 'cli/main.ts'];
+const entries = ['index.ts', 'losses.ts', 'testing/index.ts', 'cli/main.ts'];
 
 interface Import {
   readonly specifier: string;
@@ -103,11 +105,11 @@ function reach(file: string, reached: Set<string>): void {
 
 const cyclesDone = new Set<string>();
 const reached = new Set<string>();
-for (const entry of entries) reach(entry, reached);
+for (const entry of entries) if (imports.has(entry)) reach(entry, reached);
 for (const [file, found] of imports) {
   for (const { specifier } of found) checkImport(file, specifier);
   checkCycles(file, [], cyclesDone);
-  if (!reached.has(file)) findings.push(`${file}: neither ${entries.join(' nor ')} leads to it`);
+  if (!reached.has(file)) findings.push(`${file}: no entry point leads to it: ${entries.join(', ')}`);
 }
 
 for (const finding of findings) process.stderr.write(`${finding}\n`);

@@ -1,4 +1,5 @@
 /** The library's face: what the command line uses, and what a stage of one's own is written with. */
+export { z } from 'zod';
 export type {
   AnyColumns,
   ColumnData,
@@ -42,3 +43,6 @@ export { compare, summarize } from './report/statistics.ts';
 export { comparisonTable, summaryTable, verdict } from './report/table.ts';
 export { builtInStages } from './stages/catalogue.ts';
 export { createStage } from './stages/create-stage.ts';
+export type { Row, RowOptions } from './stages/define-row.ts';
+export { reward, value, verifier } from './stages/define-row.ts';
+export { defineStage } from './stages/define-stage.ts';

@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /** Where in a user's input something is wrong. Lines and columns count from 1. */
 export interface Place {
   readonly file: string;
@@ -114,4 +116,10 @@ export function show(value: unknown, limit = 80): string {
   if (typeof value === 'number' || typeof value === 'bigint' || value === undefined) text = String(value);
   else text = JSON.stringify(value) ?? String(value);
   return text.length > limit ? `${text.slice(0, limit - 1)}…` : text;
+}
+
+/** What was thrown, in words: an error's message, or any other value as it is. */
+export function reasonOf(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.message || thrown.name;
+  return typeof thrown === 'string' ? thrown : `it threw ${inspect(thrown, { breakLength: Infinity })}.`;
 }

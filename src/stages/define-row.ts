@@ -13,7 +13,7 @@ import {
   type vocabulary,
 } from '../core/columns.ts';
 import { didYouMean } from '../core/did-you-mean.ts';
-import { RlevError, show } from '../core/errors.ts';
+import { RlevError, reasonOf, show } from '../core/errors.ts';
 import { defineMap, type MapDefinition } from '../core/stage.ts';
 
 /*
@@ -180,8 +180,7 @@ function computed(work: () => number, id: string): unknown {
     return work();
   } catch (cause) {
     if (cause instanceof RlevError) throw cause;
-    const reason = cause instanceof Error ? cause.message || cause.name : `it threw ${inspect(cause)}`;
-    throw new RlevError({ code: 'stage/failed', message: `On the row ${id}: ${reason}`, cause });
+    throw new RlevError({ code: 'stage/failed', message: `On the row ${id}: ${reasonOf(cause)}`, cause });
   }
 }
 

@@ -1,6 +1,9 @@
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { type Place, RlevError, show } from '../../core/errors.ts';
 import type { LossSpec } from '../../core/services.ts';
+import type { StageSetup } from '../../core/stage.ts';
+import type { LossDefinition } from '../../policy/losses/loss.ts';
+import type { LossCatalogue } from '../../policy/losses/loss.ts';
 import { parameterErrors } from '../parameter-errors.ts';
 
 /** `{ use, ...parameters }`, as it stands in the pipeline file. */
@@ -9,34 +12,64 @@ export interface LossParams {
   readonly [name: string]: unknown;
 }
 
+/** The losses that the package brings. They bring the tensor library with them, which takes half a second to load. */
+export async function losses(): Promise<LossCatalogue> {
+  return (await import('../../policy/losses/catalogue.ts')).standardLosses;
+}
+
 /** The loss as a trainer takes it. */
 export function lossSpec({ use, ...params }: LossParams): LossSpec {
   return { use, params };
 }
 
 /**
- * Checks the parameters of a loss that the package brings, before a run begins. A loss by another name than `loss/...`
- * is a user's own: the trainer knows it, or says that it does not.
+ * The loss as a trainer takes it, with its parameters checked before a run begins. A loss that is a module's export,
+ * `./my-loss.js#name`, is loaded; its path is relative to the pipeline file and becomes absolute. Any other that is not
+ * called `loss/...` the trainer knows, or says that it does not.
  *
- * @throws RlevError `config/unknown-stage` for a name that no loss has, `config/type` or `config/unknown-key` for
- *   parameters that it does not take
+ * @throws RlevError `config/unknown-stage` for a name that no loss has, or a module that exports no such loss;
+ *   `config/type` or `config/unknown-key` for parameters that it does not take
  */
-export async function checkLoss(loss: LossParams, place: Place): Promise<void> {
-  if (!loss.use.startsWith('loss/')) return;
-  // Losses bring the tensor library with them, which takes half a second to load.
-  const { standardLosses } = await import('../../policy/losses/catalogue.ts');
+export async function checkedLoss(
+  loss: LossParams,
+  { place, resolve }: Pick<StageSetup, 'place' | 'resolve'>,
+): Promise<LossSpec> {
   const { use, params } = lossSpec(loss);
-  const definition = standardLosses[use];
-  if (!definition) {
-    throw new RlevError({
-      code: 'config/unknown-stage',
-      message: `There is no loss ${show(use)}.`,
-      value: use,
-      place,
-      help: didYouMean(use, Object.keys(standardLosses)),
-    });
-  }
+  if (!use.startsWith('loss/') && !use.includes('#')) return { use, params };
+  const { definition, found } = use.includes('#')
+    ? await ownLoss(use, place, resolve)
+    : { definition: await standardLoss(use, place), found: use };
   const parsed = definition.params.safeParse(params);
-  if (parsed.success) return;
-  throw parameterErrors(parsed.error, use, place);
+  if (!parsed.success) throw parameterErrors(parsed.error, use, place);
+  return { use: found, params };
+}
+
+// Losses bring the tensor library with them, which takes half a second to load: only where one is used.
+
+async function standardLoss(use: string, place: Place): Promise<LossDefinition> {
+  const { standardLosses } = await import('../../policy/losses/catalogue.ts');
+  const definition = standardLosses[use];
+  if (definition) return definition;
+  throw new RlevError({
+    code: 'config/unknown-stage',
+    message: `There is no loss ${show(use)}.`,
+    value: use,
+    place,
+    help: didYouMean(use, Object.keys(standardLosses)),
+  });
+}
+
+async function ownLoss(
+  use: string,
+  place: Place,
+  resolve: StageSetup['resolve'],
+): Promise<{ definition: LossDefinition; found: string }> {
+  const { loadLoss } = await import('../../policy/load-loss.ts');
+  const cut = use.lastIndexOf('#');
+  const found = `${resolve(use.slice(0, cut))}${use.slice(cut)}`;
+  try {
+    return { definition: await loadLoss(found), found };
+  } catch (error) {
+    throw error instanceof RlevError ? new RlevError({ ...error.details(), value: use, place }) : error;
+  }
 }

@@ -1,14 +1,16 @@
 import { z } from 'zod';
 import { RlevError } from '../../core/errors.ts';
 import { foldIn, randomKey } from '../../core/random.ts';
-import type { TrainMetrics, TrainRequest } from '../../core/services.ts';
+import type { LossSpec, TrainMetrics, TrainRequest } from '../../core/services.ts';
 import type { StageEvent, StageSetup, UpdateResult } from '../../core/stage.ts';
-import { checkLoss, type LossParams, lossSpec } from './loss-params.ts';
+import { checkedLoss, type LossParams } from './loss-params.ts';
 
 /** `{ use, ...parameters }`, as it stands in the pipeline file. */
 export function lossSchema(use: string) {
   return z
-    .looseObject({ use: z.string().min(1).default(use).describe('The loss by name.') })
+    .looseObject({
+      use: z.string().min(1).default(use).describe('The loss: its name, or `./my-loss.js#name`.'),
+    })
     .prefault({})
     .describe('The loss, with its own parameters beside `use`.');
 }
@@ -58,13 +60,13 @@ export type Update = (rows: Rows, event: StageEvent) => Promise<UpdateResult>;
  * @throws RlevError for a loss that is not there, or that does not take its parameters
  */
 export async function updateWith(settings: Settings, setup: StageSetup): Promise<Update> {
-  await checkLoss(settings.loss, setup.place);
-  return (rows, event) => update(rows, settings, setup, event);
+  const loss = await checkedLoss(settings.loss, setup);
+  return (rows, event) => update(rows, { ...settings, loss }, setup, event);
 }
 
 async function update(
   rows: Rows,
-  settings: Settings,
+  settings: Omit<Settings, 'loss'> & { readonly loss: LossSpec },
   setup: StageSetup,
   event: StageEvent,
 ): Promise<UpdateResult> {
@@ -72,7 +74,7 @@ async function update(
   const metrics = await trainer.train(
     {
       ...rows,
-      loss: lossSpec(settings.loss),
+      loss: settings.loss,
       optimizer: settings.adamw,
       schedule: { ...settings.schedule, total: setup.steps },
       epochs: settings.epochs,

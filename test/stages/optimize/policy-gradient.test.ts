@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { raggedFloat32, raggedInt32 } from '../../../src/core/columns.ts';
 import { createStage, stageEvent } from '../../../src/stages/create-stage.ts';
@@ -81,6 +82,30 @@ describe('optimize/policy-gradient', () => {
     );
     expect(misspelt.message).to.contain('klip');
     await errorOf(() => open({ loss: { aggregate: 'sum' } }), 'config/type');
+  });
+
+  it('takes a loss of one’s own by a path that is relative to the pipeline file', async () => {
+    const resolve = (path: string): string => fileURLToPath(new URL(`../../policy/${path}`, import.meta.url));
+    const policy = scriptedPolicy();
+    const create = (loss: object) =>
+      createStage(
+        policyGradient,
+        { loss },
+        { policy: () => policy, resolve, place: { file: 'p.yaml', line: 9 } },
+      );
+    const stage = await create({ use: './my-loss.ts#timesTwo', aggregate: 'seq-mean-token-sum' });
+    await stage.run(columns, stageEvent());
+    expect(policy.trained[0]!.loss).to.deep.equal({
+      use: `${resolve('my-loss.ts')}#timesTwo`,
+      params: { aggregate: 'seq-mean-token-sum' },
+    });
+    const misspelt = await errorOf(
+      () => create({ use: './my-loss.ts#timesTwo', agregate: 1 }),
+      'config/unknown-key',
+    );
+    expect(misspelt.message).to.match(/^p\.yaml:9: .*my-loss\.ts#timesTwo.*agregate/);
+    const absent = await errorOf(() => create({ use: './nowhere.ts#x' }), 'config/unknown-stage');
+    expect(absent.message).to.match(/^p\.yaml:9: .*policy\/nowhere\.ts/);
   });
 
   it('refuses parameters that it does not take', async () => {
