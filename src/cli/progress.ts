@@ -52,7 +52,7 @@ export function progressOn(out: NodeJS.WriteStream, pipeline: Pipeline): Progres
           show({ kind: 'evaluated', at }, false);
           break;
         case 'step': {
-          const { loss, approx_kl } = event.metrics;
+          const { loss, approx_kl, updates = 0 } = event.metrics;
           show(
             {
               kind: 'step',
@@ -60,7 +60,8 @@ export function progressOn(out: NodeJS.WriteStream, pipeline: Pipeline): Progres
               step: event.step,
               ...figuresOf(event.cohort.batch),
               ...(loss !== undefined && { loss }),
-              ...(approx_kl !== undefined && { kl: approx_kl }),
+              // before the second update of a step the policy is the one that sampled
+              ...(approx_kl !== undefined && updates > 1 && { kl: approx_kl }),
             },
             true,
           );

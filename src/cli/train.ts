@@ -126,8 +126,8 @@ function closing(pipeline: Pipeline, result: RunResult): string {
   if (result.checkpoint) {
     lines.push(`trained policy: ${result.checkpoint} (a Hugging Face directory)`);
     lines.push('next, grade it on questions of your own, or train with another estimator:');
-    lines.push(`  rlev eval --policy ${result.checkpoint} --data QUESTIONS.jsonl`);
-    lines.push(`  rlev train ${pipeline.file} --set stages.advantage.use=advantage/grpo`);
+    lines.push(`  npx rlev eval --policy ${result.checkpoint} --data QUESTIONS.jsonl`);
+    lines.push(`  npx rlev train ${pipeline.file} --set stages.advantage.use=advantage/grpo`);
   }
   return [...tables, ...lines].join('\n');
 }
