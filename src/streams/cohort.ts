@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import type { AnyColumns, ColumnName, Columns } from '../core/columns.ts';
 import { rowsOf } from '../core/columns.ts';
 import { type Batch, batchOf, columnOf, columnsOf, takeRows, withColumns } from '../core/encode.ts';
-import { type Place, RlevError } from '../core/errors.ts';
+import { type Place, RlevError, reasonOf } from '../core/errors.ts';
 import type {
   MapDefinition,
   MapStage,
@@ -30,15 +30,19 @@ export interface WiredStage {
 export interface Cohort {
   readonly event: StageEvent;
   readonly batch: Batch;
-  /** Identity of the recorded event that made each column. */
+  /** Identity of the recorded event that made each column; under '' of the one that made the policy. */
   readonly producers: ReadonlyMap<string, string>;
   /** What the update stage answered, once it has. */
   readonly update?: UpdateResult;
 }
 
-/** A cohort before its source has made it. */
-export function emptyCohort(event: StageEvent): Cohort {
-  return { event, batch: batchOf({}), producers: new Map() };
+/**
+ * A cohort before its source has made it.
+ *
+ * @param origin identity of the event that made the policy, where it is of another run.
+ */
+export function emptyCohort(event: StageEvent, origin?: string): Cohort {
+  return { event, batch: batchOf({}), producers: new Map(origin === undefined ? [] : [['', origin]]) };
 }
 
 /**
@@ -87,7 +91,7 @@ async function apply(wired: WiredStage, cohort: Cohort, record: Recorder): Promi
       const update = await (stage as UpdateStage).run(needed, event);
       const identity = await record(wired, cohort, {
         kind: 'update',
-        parents: parentsOf(cohort, definition.needs(params)),
+        parents: parentsOf(cohort, ['', ...definition.needs(params)]),
         data: { metrics: { ...update.metrics }, version: update.version, hash: update.hash },
       });
       return { ...cohort, update, producers: new Map([...cohort.producers, ['', identity]]) };
@@ -211,10 +215,4 @@ function inPlace(error: unknown, wired: WiredStage, event: StageEvent): unknown 
     place: wired.place,
     cause: error,
   });
-}
-
-/** What was thrown, in words: an error's message, or any other value as it is. */
-function reasonOf(thrown: unknown): string {
-  if (thrown instanceof Error) return thrown.message || thrown.name;
-  return typeof thrown === 'string' ? thrown : `it threw ${inspect(thrown, { breakLength: Infinity })}.`;
 }

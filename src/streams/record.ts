@@ -1,7 +1,10 @@
 import type { AnyColumns } from '../core/columns.ts';
 import type { Specs } from '../core/encode.ts';
+import { RlevError } from '../core/errors.ts';
 import type { EventLog, JsonObject } from '../log/event-log.ts';
+import { identityOf } from '../log/identity.ts';
 import type { Cohort, WiredStage } from './cohort.ts';
+import { type Past, pastOf } from './recall.ts';
 
 /** What a stage did, without who and when. */
 export interface Deed {
@@ -15,17 +18,31 @@ export interface Deed {
 /** Records what a stage did with a cohort; answers the event's identity once it is safe. */
 export type Recorder = (wired: WiredStage, cohort: Cohort, deed: Deed) => Promise<string>;
 
-/** Records into an event log. */
-export function recordInto(log: EventLog): Recorder {
+/**
+ * Records into an event log what is not there yet. What is there must come out the same again, or the run would go on
+ * from another state than it was in.
+ *
+ * @throws RlevError `run/mismatch` where an event that is recorded came out differently.
+ */
+export function recordInto(log: EventLog, past: Past = pastOf()): Recorder {
   return async (wired, { event }, deed) => {
     const { step, round, scope } = event;
-    const entry = await log.append({
+    const draft = {
       key: { step, round, part: 0, stage: wired.id, scope },
       use: wired.definition.name,
       params: wired.params,
       ...deed,
+    };
+    const known = past.find(wired.id, event);
+    if (!known) return (await log.append(draft)).identity;
+    if (identityOf(draft) === known.identity) return known.identity;
+    throw new RlevError({
+      code: 'run/mismatch',
+      message: `Stage ${wired.id} (${draft.use}), step ${step}${scope === 'train' ? '' : `, ${scope}`}, did not come to what event ${known.seq} records.`,
+      value: known.key,
+      place: { file: `${log.directory}/journal.ndjson`, line: known.seq + 1 },
+      help: 'Nothing was changed. Something that the header does not tell computes differently here; a new run can start from a checkpoint: rlev train --from RUN@STEP.',
     });
-    return entry.identity;
   };
 }
 

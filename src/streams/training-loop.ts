@@ -18,6 +18,10 @@ export interface TrainingLoopOptions {
   readonly stages: readonly WiredStage[];
   readonly record: Recorder;
   readonly seed: number;
+  /** Where the run began, by default 0: in a fork, the steps that its policy had done before. */
+  readonly base?: number;
+  /** In a fork, identity of the event that its policy is from: a parent of its first update. */
+  readonly origin?: string | undefined;
   /** Steps done already. */
   readonly from: number;
   /** Steps done at the end. */
@@ -34,8 +38,8 @@ export interface TrainingLoopOptions {
 export type StageWatch = (stage: WiredStage, cohort: Cohort, milliseconds: number) => void;
 
 /**
- * The loop of training, driven by credits. With k cohorts in flight, cohort n starts when policy max(0, n - k + 1)
- * is published, and is sampled by exactly that policy. Every stage works on one cohort at a time, in order; k = 1
+ * The loop of training, driven by credits. With k cohorts in flight, cohort n starts when policy max(base, n - k + 1)
+ * is published, and is sampled by exactly that policy (without an update stage, by the first). Every stage works on one cohort at a time, in order; k = 1
  * is on-policy. The observable gives each cohort when its step is done, completes after the last, and cancels
  * nothing by itself: its owner aborts the signal.
  */
@@ -49,7 +53,7 @@ export function trainingLoop(options: TrainingLoopOptions): Observable<Cohort> {
     .slice(0, -1)
     .reduce<Observable<Cohort>>(
       (flow, wired) => flow.pipe(through(wired, options)),
-      started.pipe(map((step) => emptyCohort(eventOf(step, options)))),
+      started.pipe(map((step) => cohortOf(step, options))),
     );
   return cohorts.pipe(
     concatMap(async (cohort) => {
@@ -95,13 +99,10 @@ async function timed(
   return done;
 }
 
-function eventOf(step: number, { seed, inFlight, signal }: TrainingLoopOptions): StageEvent {
-  return {
-    step,
-    round: 0,
-    scope: 'train',
-    seed,
-    policyVersion: Math.max(0, step - inFlight + 1),
-    signal,
-  };
+function cohortOf(step: number, options: TrainingLoopOptions): Cohort {
+  const { stages, seed, inFlight, signal, base = 0, origin } = options;
+  const trains = stages.at(-1)!.definition.kind === 'update';
+  const policyVersion = trains ? Math.max(base, step - inFlight + 1) : base;
+  const event: StageEvent = { step, round: 0, scope: 'train', seed, policyVersion, signal };
+  return emptyCohort(event, step === base ? origin : undefined);
 }

@@ -1,0 +1,227 @@
+import { lastValueFrom, tap } from 'rxjs';
+import { RlevError } from '../core/errors.ts';
+import type { TrainMetrics } from '../core/services.ts';
+import type { Scope, StageEvent } from '../core/stage.ts';
+import type { EventLog, JsonObject } from '../log/event-log.ts';
+import type { Evaluation } from '../report/evaluation.ts';
+import type { Cohort, WiredStage } from '../streams/cohort.ts';
+import { type Past, recalling } from '../streams/recall.ts';
+import { type Recorder, recordInto, recordNothing } from '../streams/record.ts';
+import { runOnce, trainingLoop } from '../streams/training-loop.ts';
+import { type Assembly, assemble, type Branch } from './assemble.ts';
+import { checkpointFolder, saveCheckpoint } from './checkpoint.ts';
+import { evaluationOf } from './evaluation.ts';
+import type { Pipeline } from './resolve.ts';
+
+/** What a run tells while it runs, in the order in which it happens. */
+export type RunEvent =
+  | {
+      readonly type: 'opened';
+      readonly directory: string | undefined;
+      readonly pipeline: Pipeline;
+      readonly assembly: Assembly;
+      /** Steps done already: of a resumed run or a fork. */
+      readonly from: number;
+      /** Steps beyond these that are recorded, and are trained on again without being sampled again. */
+      readonly again: number;
+      /** Whether nothing is left to do. */
+      readonly finished: boolean;
+    }
+  | {
+      readonly type: 'stage';
+      readonly scope: Scope;
+      readonly step: number;
+      readonly stage: string;
+      readonly rows: number;
+      readonly milliseconds: number;
+    }
+  | {
+      readonly type: 'step';
+      readonly step: number;
+      readonly of: number;
+      readonly cohort: Cohort;
+      readonly metrics: TrainMetrics;
+    }
+  | { readonly type: 'evaluating'; readonly branch: string; readonly step: number }
+  /** Not told of an evaluation that was recorded before the run was resumed. */
+  | {
+      readonly type: 'evaluated';
+      readonly branch: string;
+      readonly step: number;
+      readonly evaluation: Evaluation;
+    }
+  | { readonly type: 'checkpoint'; readonly step: number; readonly directory: string };
+
+export interface RunResult {
+  readonly directory: string | undefined;
+  readonly steps: number;
+  /** Every evaluation, in order of branch and step. */
+  readonly evaluations: readonly {
+    readonly branch: string;
+    readonly step: number;
+    readonly evaluation: Evaluation;
+  }[];
+  /** The last checkpoint. */
+  readonly checkpoint: string | undefined;
+}
+
+export interface CarryOutOptions {
+  readonly signal?: AbortSignal;
+  onEvent?(event: RunEvent): void;
+  notice?(message: string): void;
+}
+
+/** Where a run begins, its policy and its stages being there: new, resumed or forked. */
+export interface Beginning {
+  /** Closed when the run ends; undefined where nothing is recorded. */
+  readonly log: EventLog | undefined;
+  /** The run's first step: 0, or the step of the checkpoint that it was forked from. */
+  readonly base: number;
+  /** Identity of the event that a fork begins with. */
+  readonly origin: string | undefined;
+  /** Steps done. */
+  readonly from: number;
+  /** Steps beyond these whose update is recorded. */
+  readonly again: number;
+  readonly finished: boolean;
+  readonly past: Past;
+  /** Folder of the newest checkpoint. */
+  readonly checkpoint: string | undefined;
+  readonly note: JsonObject;
+}
+
+/** Milliseconds that stages have to end by themselves once a run is cancelled; then the policy is closed under them. */
+const patience = 500;
+
+/**
+ * Runs a pipeline from where it begins to its last step: opens and checks everything, trains, evaluates and writes
+ * checkpoints. Everything that was opened is closed when the promise settles.
+ *
+ * @param begin makes or opens the run, once everything else is there.
+ * @throws RlevError `run/cancelled` when the signal fires, with a valid run left behind
+ */
+export async function carryOut(
+  pipeline: Pipeline,
+  options: CarryOutOptions,
+  begin: (assembly: Assembly) => Promise<Beginning>,
+): Promise<RunResult> {
+  const abort = new AbortController();
+  const cancel = (): void => abort.abort(cancelled());
+  let overdue: NodeJS.Timeout | undefined;
+  options.signal?.addEventListener('abort', cancel, { once: true });
+  if (options.signal?.aborted) cancel();
+  const assembly = await assemble(pipeline, { notice: options.notice ?? (() => undefined) });
+  let log: EventLog | undefined;
+  abort.signal.addEventListener('abort', () => {
+    overdue = setTimeout(() => void assembly.close(), patience);
+  });
+  try {
+    abort.signal.throwIfAborted();
+    const beginning = await begin(assembly);
+    log = beginning.log;
+    const { from, again, finished, note } = beginning;
+    const tell = (event: RunEvent): void => options.onEvent?.(event);
+    tell({ type: 'opened', directory: log?.directory, pipeline, assembly, from, again, finished });
+    if (!finished) await log?.note({ ...note, pid: process.pid });
+    return await follow({ pipeline, assembly, beginning, abort, tell });
+  } catch (error) {
+    const fault = abort.signal.aborted ? abort.signal.reason : error;
+    await log
+      ?.note({ what: 'stopped', why: fault instanceof Error ? fault.message : String(fault) })
+      .catch(() => undefined);
+    throw fault;
+  } finally {
+    options.signal?.removeEventListener('abort', cancel);
+    await assembly.close();
+    clearTimeout(overdue);
+    await log?.close();
+  }
+}
+
+interface Course {
+  readonly pipeline: Pipeline;
+  readonly assembly: Assembly;
+  readonly beginning: Beginning;
+  readonly abort: AbortController;
+  tell(event: RunEvent): void;
+}
+
+/** Evaluations, steps and checkpoints, in their order. What the past holds is read from it. */
+async function follow({ pipeline, assembly, beginning, abort, tell }: Course): Promise<RunResult> {
+  const { steps, seed, inFlight, checkpoint } = pipeline.run;
+  const { log, base, origin, from, past } = beginning;
+  const record: Recorder = log ? recordInto(log, past) : recordNothing;
+  const recalled = (stages: readonly WiredStage[]): WiredStage[] => stages.map((s) => recalling(s, past));
+  const trains = assembly.stages.at(-1)!.definition.kind === 'update';
+  const evaluations: { branch: string; step: number; evaluation: Evaluation }[] = [];
+  let lastCheckpoint = beginning.checkpoint;
+  const watch = (wired: WiredStage, cohort: Cohort, milliseconds: number): void =>
+    tell({
+      type: 'stage',
+      scope: cohort.event.scope,
+      step: cohort.event.step,
+      stage: wired.id,
+      rows: cohort.batch.numRows,
+      milliseconds,
+    });
+  const evaluate = async ({ id, stages }: Branch, step: number): Promise<void> => {
+    const policyVersion = trains ? step : base;
+    const event: StageEvent = {
+      step,
+      round: 0,
+      scope: `eval:${id}`,
+      seed,
+      policyVersion,
+      signal: abort.signal,
+    };
+    const isNew = !past.find(stages.at(-1)!.id, event);
+    if (isNew) tell({ type: 'evaluating', branch: id, step });
+    const { batch } = await runOnce(recalled(stages), event, { record, watch });
+    const evaluation = evaluationOf(batch);
+    evaluations.push({ branch: id, step, evaluation });
+    if (isNew) tell({ type: 'evaluated', branch: id, step, evaluation });
+  };
+  const evaluateAfter = async (step: number): Promise<void> => {
+    for (const branch of assembly.branches) {
+      const { every } = branch;
+      if (step === base || step === steps || (every && step % every === 0)) await evaluate(branch, step);
+    }
+  };
+  const afterStep = async (cohort: Cohort): Promise<void> => {
+    const step = cohort.event.step + 1;
+    const due = step === steps || (checkpoint.every && step % checkpoint.every === 0);
+    if (log && assembly.policy && due && !past.find('checkpoint', { scope: 'train', step, round: 0 })) {
+      const parents = [cohort.producers.get('') ?? ''].filter(Boolean);
+      const data = { version: cohort.update?.version ?? 0, hash: cohort.update?.hash ?? '' };
+      const entry = await saveCheckpoint(log, assembly, { step, keep: checkpoint.keep, parents, data });
+      lastCheckpoint = checkpointFolder(log.directory, entry);
+      tell({ type: 'checkpoint', step, directory: lastCheckpoint });
+    }
+    await evaluateAfter(step);
+    tell({ type: 'step', step, of: steps, cohort, metrics: cohort.update?.metrics ?? {} });
+  };
+  for (let step = base; step <= from; step++) await evaluateAfter(step);
+  const loop = trainingLoop({
+    stages: recalled(assembly.stages),
+    record,
+    seed,
+    base,
+    origin,
+    from,
+    steps,
+    inFlight,
+    signal: abort.signal,
+    watch,
+    afterStep,
+  });
+  await lastValueFrom(loop.pipe(tap({ error: (error) => abort.abort(error) })), { defaultValue: undefined });
+  return { directory: log?.directory, steps, evaluations, checkpoint: lastCheckpoint };
+}
+
+function cancelled(): RlevError {
+  return new RlevError({
+    code: 'run/cancelled',
+    message: 'The run was cancelled.',
+    help: 'What was recorded stays, and the run can be resumed from there.',
+  });
+}

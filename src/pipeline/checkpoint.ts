@@ -1,0 +1,46 @@
+import { join } from 'node:path';
+import { verifyCheckpoint } from '../log/checkpoints.ts';
+import type { CheckpointDraft, EventLog, JournalEntry } from '../log/event-log.ts';
+import { nodeFiles } from '../log/files.ts';
+import type { Assembly } from './assemble.ts';
+
+export type CheckpointOf = Pick<CheckpointDraft, 'parents' | 'data' | 'keep'> & { readonly step: number };
+
+/** Records policy, optimizer and stages as they are. */
+export function saveCheckpoint(
+  log: EventLog,
+  { policy, stages }: Assembly,
+  { step, ...draft }: CheckpointOf,
+): Promise<JournalEntry> {
+  return log.checkpoint({
+    key: { step, round: 0, part: 0, stage: 'checkpoint', scope: 'train' },
+    use: 'checkpoint',
+    params: {},
+    ...draft,
+    async write(directory) {
+      await policy?.trainer.save(directory);
+      for (const { id, stage } of stages) await stage.save?.(join(directory, 'stages', id));
+    },
+  });
+}
+
+/**
+ * Makes policy, optimizer and stages what they were at a checkpoint.
+ *
+ * @throws RlevError `run/corrupt` where a file of it is not what was recorded, before anything is loaded.
+ */
+export async function loadCheckpoint(
+  directory: string,
+  entry: JournalEntry,
+  { policy, stages }: Assembly,
+): Promise<void> {
+  await verifyCheckpoint(nodeFiles(), directory, entry);
+  const folder = checkpointFolder(directory, entry);
+  await policy?.trainer.load(folder);
+  for (const { id, stage } of stages) if (stage.save) await stage.load?.(join(folder, 'stages', id));
+}
+
+/** Path of a checkpoint's folder. It is gone where the checkpoint was pruned. */
+export function checkpointFolder(directory: string, { data }: JournalEntry): string {
+  return join(directory, String(data?.directory));
+}

@@ -1,0 +1,39 @@
+import { cp, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openRun } from '../../src/log/run-directory.ts';
+import type { RunResult } from '../../src/pipeline/run.ts';
+
+/** What is asked of two runs that shall be one: all events by key, sorted, and the bytes of the trained policy. */
+export interface Outcome {
+  readonly events: readonly string[];
+  readonly weights: string;
+}
+
+export async function outcomeOf(directory: string, checkpoint: string): Promise<Outcome> {
+  const weights = await readFile(join(checkpoint, 'model.safetensors'));
+  return { events: (await eventsOf(directory)).sort(), weights: weights.toString('base64') };
+}
+
+/** `train 2.0 rollout <identity>` of each event, in the order of the journal. */
+export async function eventsOf(directory: string): Promise<string[]> {
+  const log = await openRun(directory, { write: false });
+  const found: string[] = [];
+  for await (const { key, identity } of log.entries()) {
+    found.push(`${key.scope} ${key.step}.${key.round} ${key.stage} ${identity}`);
+  }
+  await log.close();
+  return found;
+}
+
+/** Copies a run as a crash would have left it when `events` of its events were in the journal. */
+export async function cutAfter(directory: string, events: number, to: string): Promise<void> {
+  await cp(directory, to, { recursive: true });
+  const journal = join(to, 'journal.ndjson');
+  const lines = (await readFile(journal, 'utf8')).split('\n').slice(0, events + 1);
+  await writeFile(journal, `${lines.join('\n')}\n`);
+}
+
+/** The H-Acc of a table is a fold over these: branch, step, and what was correct. */
+export function evaluationsOf({ evaluations }: RunResult): unknown[] {
+  return evaluations.map(({ branch, step, evaluation }) => [branch, step, [...evaluation.correct]]);
+}
