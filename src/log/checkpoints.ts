@@ -48,15 +48,16 @@ export async function pruneCheckpoints(
   const names = (await files.list(`${directory}/checkpoints`)).filter((name) => finished.test(name));
   const steps = names.map((name) => Number.parseInt(name, 10)).filter((s) => s <= step);
   const old = steps.sort((a, b) => b - a).slice(Math.max(1, keep));
-  for (const s of old) {
-    const path = checkpointPath(s);
-    const aside = `${directory}/${path.replace('/', '/.tmp-')}`;
-    // renamed first: a checkpoint that is half removed must not look whole
-    await files.remove(aside);
-    await files.rename(`${directory}/${path}`, aside);
-    await files.sync(`${directory}/checkpoints`);
-    await files.remove(aside);
-  }
+  for (const s of old) await removeCheckpoint(files, directory, checkpointPath(s));
+}
+
+/** Removes a checkpoint whole: renamed first, for one that is half removed must not look whole. */
+export async function removeCheckpoint(files: LogFiles, directory: string, path: string): Promise<void> {
+  const aside = `${directory}/${path.replace('/', '/.tmp-')}`;
+  await files.remove(aside);
+  await files.rename(`${directory}/${path}`, aside);
+  await files.sync(`${directory}/checkpoints`);
+  await files.remove(aside);
 }
 
 /**

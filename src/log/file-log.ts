@@ -12,7 +12,7 @@ import {
 } from './event-log.ts';
 import { ioError, type LogFiles } from './files.ts';
 import { canonicalJson, identityOf } from './identity.ts';
-import { entryLine, keyShape, longestLine, readLines, toEntry } from './journal.ts';
+import { entryLine, keyShape, longestLine, readEntries } from './journal.ts';
 import { type Extents, openStreams, readSegment } from './segments.ts';
 
 /** Where a run stands when it is opened. */
@@ -26,6 +26,8 @@ export interface FileLogState {
   /** Bytes of the journal. */
   readonly size: number;
   readonly extents: Extents;
+  /** Files of columns that were removed on purpose. */
+  readonly pruned: ReadonlySet<string>;
 }
 
 export interface Writing {
@@ -46,7 +48,7 @@ interface Pending {
 export function fileLog(files: LogFiles, state: FileLogState, writing: Writing | undefined): EventLog {
   const { directory, header, recovery } = state;
   const journal = `${directory}/journal.ndjson`;
-  const streams = writing && openStreams(files, directory, state.extents, writing.rotateAt);
+  const streams = writing && openStreams(files, directory, state.extents, writing.rotateAt, state.pruned);
   let { count, crc, size } = state;
   let failure: RlevError | undefined;
   let closed = false;
@@ -145,11 +147,7 @@ export function fileLog(files: LogFiles, state: FileLogState, writing: Writing |
         throw ioError(error, directory);
       }
     },
-    entries: async function* () {
-      for await (const { lines } of readLines(files, journal, size)) {
-        for (const line of lines) if (line.number > 1) yield toEntry(line, journal);
-      }
-    },
+    entries: () => readEntries(files, journal, size),
     read: (entry) => readSegment(files, directory, entry),
     note: async (note) => {
       refuseUnlessWriting();

@@ -25,7 +25,10 @@ const mixed = 64;
  * The cohorts of a run, each with all its events, by step within a scope. One pass over the journal; holds the lines
  * of 64 steps of each scope and no columns. Checkpoints belong to no cohort.
  */
-export async function* cohortsOf(log: EventLog, filter: CohortFilter = {}): AsyncGenerator<RecordedCohort> {
+export async function* cohortsOf(
+  log: Pick<EventLog, 'entries'>,
+  filter: CohortFilter = {},
+): AsyncGenerator<RecordedCohort> {
   const { scope: wanted, from = 0, to = Infinity } = filter;
   const open = new Map<Scope, Map<string, RecordedCohort & { entries: JournalEntry[] }>>();
   for await (const entry of log.entries()) {

@@ -65,13 +65,14 @@ export async function* readLines(files: LogFiles, path: string, end = Infinity):
     const bytes = Buffer.concat([rest, wanted]);
     const lines: Line[] = [];
     let start = 0;
+    let wrong: string | undefined;
     for (let stop = bytes.indexOf(10); stop !== -1; stop = bytes.indexOf(10, start)) {
       const line = bytes.subarray(start, stop);
       const crc = checkedCrc(line);
-      if (crc === undefined) throw corrupt(path, number, offset + start, 'The line does not match its CRC.');
-      if (prev !== undefined && !endsWith(line, `,"prev":"${prev}","crc":"${crc}"}`)) {
-        throw corrupt(path, number, offset + start, 'The line does not follow the one before it.');
-      }
+      if (crc === undefined) wrong = 'The line does not match its CRC.';
+      else if (prev !== undefined && !endsWith(line, `,"prev":"${prev}","crc":"${crc}"}`))
+        wrong = 'The line does not follow the one before it.';
+      if (crc === undefined || wrong !== undefined) break;
       lines.push({ number, offset: offset + start, crc, bytes: line });
       prev = crc;
       number++;
@@ -79,13 +80,21 @@ export async function* readLines(files: LogFiles, path: string, end = Infinity):
     }
     rest = bytes.subarray(start);
     offset += start;
-    if (rest.length > longestLine) throw corrupt(path, number, offset, 'The line does not end.');
-    yield { lines };
+    if (lines.length > 0) yield { lines };
+    if (rest.length > longestLine) wrong ??= 'The line does not end.';
+    if (wrong !== undefined) throw corrupt(path, number, offset, wrong);
     if (wanted.length < chunk.length) break;
   }
   if (rest.length === 0) return;
   if (checkedCrc(rest.subarray(0, -1))) throw corrupt(path, number, offset, "The line's newline is damaged.");
   yield { lines: [], torn: { from: offset, bytes: rest.length } };
+}
+
+/** The events of a journal, `end` bytes of it at most. @throws RlevError `run/corrupt` with file, line and offset */
+export async function* readEntries(files: LogFiles, path: string, end: number): AsyncGenerator<JournalEntry> {
+  for await (const { lines } of readLines(files, path, end)) {
+    for (const line of lines) if (line.number > 1) yield toEntry(line, path);
+  }
 }
 
 /** The CRC of a line's bytes, where the line says the same. */

@@ -74,6 +74,16 @@ export async function takeLock(
   return () => files.remove(path);
 }
 
+/** Who holds a run directory now: nobody where there is no lock, or a stale one. @throws RlevError `run/locked` for a lock that does not say */
+export async function lockHolder(
+  files: LogFiles,
+  path: string,
+  processes: Processes = systemProcesses,
+): Promise<LockOwner | undefined> {
+  const found = await readOwner(files, path);
+  return found && !isStale(found.owner, processes.self(), processes) ? found.owner : undefined;
+}
+
 function isStale(owner: LockOwner, self: LockOwner, processes: Processes): boolean {
   if (owner.host !== self.host) return false;
   if (owner.boot !== self.boot) return true;

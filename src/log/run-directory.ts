@@ -7,7 +7,7 @@ import { codeOf, ioError, type LogFiles, makeFolders, nodeFiles } from './files.
 import { sha256 } from './identity.ts';
 import { corrupt, type Outline, readLines, toHeader, toLine, toOutline } from './journal.ts';
 import { type Processes, systemProcesses, takeLock } from './lock.ts';
-import { type Extents, missingBytes } from './segments.ts';
+import { type Extents, missingBytes, prunedFiles } from './segments.ts';
 
 export interface LogOptions {
   /** Bytes after which a stage's columns go on in a new file; 256 MB. */
@@ -61,7 +61,7 @@ export async function createRun(
       await files.sync(aside);
       await files.rename(aside, `${directory}/journal.ndjson`);
       await files.sync(directory);
-      const empty = { recovery: [], count: 0, extents: new Map() };
+      const empty = { recovery: [], count: 0, extents: new Map(), pruned: new Set<string>() };
       return { directory, header, ...empty, crc: line.crc, size: bytes.length };
     });
   });
@@ -82,13 +82,7 @@ export async function openRun(
   const files = options.files ?? nodeFiles();
   return speaking(directory, files, async () => {
     if ((await files.size(`${directory}/journal.ndjson`)) === undefined) {
-      throw new RlevError({
-        code: 'run/not-found',
-        message: `${basename(directory)} holds no run: it has no journal.ndjson.`,
-        value: directory,
-        place: { file: directory },
-        help: 'Give the directory of a run. One without a journal stopped before its first event: delete it.',
-      });
+      throw notARun(directory);
     }
     if (!write) return fileLog(files, await survey(files, directory), undefined);
     return writing(files, directory, options, async () => {
@@ -96,6 +90,16 @@ export async function openRun(
       await cut(files, state);
       return state;
     });
+  });
+}
+
+export function notARun(directory: string): RlevError {
+  return new RlevError({
+    code: 'run/not-found',
+    message: `${basename(directory)} holds no run: it has no journal.ndjson.`,
+    value: directory,
+    place: { file: directory },
+    help: 'Give the directory of a run. One without a journal stopped before its first event: delete it.',
   });
 }
 
@@ -141,31 +145,53 @@ async function survey(files: LogFiles, directory: string): Promise<FileLogState>
   if (!header) throw corrupt(journal, 1, 0, 'The journal has no header.');
   const size = recovery[0]?.from ?? (await files.size(journal))!;
 
-  const pipeline = `${directory}/pipeline.yaml`;
-  const text = await files.read(pipeline, 0, (await files.size(pipeline)) ?? 0);
-  if (sha256(text) !== header.pipeline)
-    throw corrupt(pipeline, undefined, 0, 'The pipeline is not the recorded one.');
+  await checkPipeline(files, directory, header);
+  const pruned = await prunedFiles(files, directory);
+  recovery.push(...(await remnantsOf(files, directory, extents, checkpoints, pruned)));
+  return { directory, header, recovery, count, crc, size, extents, pruned };
+}
 
+/** @throws RlevError `run/corrupt` where `pipeline.yaml` is not the one that the header knows. */
+export async function checkPipeline(files: LogFiles, directory: string, header: RunHeader): Promise<void> {
+  const path = `${directory}/pipeline.yaml`;
+  const size = await files.size(path);
+  if (size === undefined || sha256(await files.read(path, 0, size)) !== header.pipeline)
+    throw corrupt(path, undefined, 0, 'The pipeline is not the recorded one.');
+}
+
+/**
+ * What is in `events/` and `checkpoints/` beyond what the journal knows.
+ *
+ * @throws RlevError `run/corrupt` for a file of events that ends too early.
+ */
+export async function remnantsOf(
+  files: LogFiles,
+  directory: string,
+  extents: Extents,
+  checkpoints: ReadonlySet<string>,
+  pruned: ReadonlySet<string>,
+): Promise<Remnant[]> {
+  const found: Remnant[] = [];
   const sizes = await eventFiles(files, directory);
   for (const [file, { end }] of extents) {
     const bytes = sizes.get(file) ?? 0;
-    if (bytes < end) throw missingBytes(`${directory}/${file}`, bytes, end);
+    if (bytes < end && !pruned.has(file)) throw missingBytes(`${directory}/${file}`, bytes, end);
   }
   for (const [file, bytes] of sizes) {
-    const from = extents.get(file)?.end ?? 0;
+    const from = pruned.has(file) ? 0 : (extents.get(file)?.end ?? 0);
     if (bytes > from || from === 0) {
-      recovery.push({ file, from, bytes: bytes - from, why: 'data without a journal line' });
+      found.push({ file, from, bytes: bytes - from, why: 'data without a journal line' });
     }
   }
   for (const name of await files.list(`${directory}/checkpoints`)) {
     const file = `checkpoints/${name.replace(/\/$/, '')}`;
-    if (!checkpoints.has(file)) recovery.push({ file, from: 0, bytes: 0, why: 'unfinished checkpoint' });
+    if (!checkpoints.has(file)) found.push({ file, from: 0, bytes: 0, why: 'unfinished checkpoint' });
   }
-  return { directory, header, recovery, count, crc, size, extents };
+  return found;
 }
 
-/** Adds an event's columns to the extent of their file, where they must go on from its end. */
-function extend(
+/** Adds an event's columns to the extent of their file, where they must go on from its end. @throws RlevError `run/corrupt` */
+export function extend(
   extents: Extents,
   { segment }: Outline,
   journal: string,

@@ -4,7 +4,7 @@ import { fromMessages, type Messages } from './arrow-stream.ts';
 import type { EventKey, JournalEntry, Segment } from './event-log.ts';
 import { type LogFiles, makeFolders } from './files.ts';
 import { sha256 } from './identity.ts';
-import { corrupt } from './journal.ts';
+import { corrupt, readLines } from './journal.ts';
 
 /** What the journal says of one file of events: the length of its head and where its last batch ends. */
 export interface Extent {
@@ -43,13 +43,37 @@ export function streamFile(name: string, number: number): string {
   return `${name}.${String(number).padStart(4, '0')}.arrows`;
 }
 
+/**
+ * Files of columns that were removed on purpose, by path below the run directory: what `pruned.json` says.
+ *
+ * @throws RlevError `run/corrupt`
+ */
+export async function prunedFiles(files: LogFiles, directory: string): Promise<ReadonlySet<string>> {
+  const path = `${directory}/pruned.json`;
+  if ((await files.size(path)) === undefined) return new Set();
+  for await (const { lines } of readLines(files, path)) {
+    const found = lines[0] && JSON.parse(lines[0].bytes.toString('utf8')).files;
+    if (Array.isArray(found)) return new Set(found);
+  }
+  throw corrupt(path, 1, 0, 'The list of pruned files does not verify.');
+}
+
 /** @param rotateAt bytes after which a stage's next batch starts a new file. */
-export function openStreams(files: LogFiles, directory: string, extents: Extents, rotateAt: number): Streams {
+export function openStreams(
+  files: LogFiles,
+  directory: string,
+  extents: Extents,
+  rotateAt: number,
+  pruned: ReadonlySet<string>,
+): Streams {
   const open = new Map<string, Open>();
   for (const [file, { end }] of extents) {
     const [, name, digits] = /^(.*)\.(\d+)\.arrows$/.exec(file)!;
     const number = Number(digits);
-    if (number > (open.get(name!)?.number ?? 0)) open.set(name!, { number, end });
+    if (number > (open.get(name!)?.number ?? 0)) {
+      // no schema is like that of a file that is gone, so its stage goes on in a new one
+      open.set(name!, { number, end, ...(pruned.has(file) && { head: new Uint8Array(0) }) });
+    }
   }
   /** Files written since the last `keep`, with where they ended before; 0 for new ones. */
   const written = new Map<string, number>();
@@ -118,6 +142,14 @@ export async function readSegment(files: LogFiles, directory: string, entry: Jou
   }
   const path = `${directory}/${segment.file}`;
   const size = (await files.size(path)) ?? 0;
+  if (size === 0 && (await prunedFiles(files, directory)).has(segment.file)) {
+    throw new RlevError({
+      code: 'run/not-found',
+      message: `The columns of event ${entry.seq} (${entry.key.stage}, step ${entry.key.step}) were pruned.`,
+      value: entry.key,
+      place: { file: path },
+    });
+  }
   if (size < segment.offset + segment.length) throw missingBytes(path, size, segment.offset + segment.length);
   const head = await files.read(path, 0, segment.head);
   const body = await files.read(path, segment.offset, segment.length);

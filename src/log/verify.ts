@@ -1,0 +1,208 @@
+import { type KnownColumn, vocabulary } from '../core/columns.ts';
+import { type Batch, columnOf, kindOf } from '../core/encode.ts';
+import { RlevError } from '../core/errors.ts';
+import { verifyCheckpoint } from './checkpoints.ts';
+import type { JournalEntry, Remnant, RunHeader } from './event-log.ts';
+import { ioError, type LogFiles, nodeFiles } from './files.ts';
+import { cohortsOf, promptRowOf } from './join.ts';
+import { corrupt, readEntries, readLines, toEntry, toHeader } from './journal.ts';
+import { type LockOwner, lockHolder, type Processes, systemProcesses } from './lock.ts';
+import { checkPipeline, extend, notARun, remnantsOf } from './run-directory.ts';
+import { type Extents, prunedFiles, readSegment } from './segments.ts';
+
+/** One thing that is wrong in a run. */
+export interface Finding {
+  /** With file and line, or byte. */
+  readonly error: RlevError;
+  /** The event from which on the journal is to be cut. Absent for a checkpoint, and where cutting mends nothing. */
+  readonly seq?: number;
+  /** Folder of the checkpoint that is damaged, below the run directory. */
+  readonly checkpoint?: string;
+}
+
+export interface Verification {
+  readonly directory: string;
+  /** What was checked and found good or bad: events of the journal, rows and bytes of their columns. */
+  readonly events: number;
+  readonly rows: number;
+  readonly bytes: number;
+  /** Checkpoints that are there, with the event of each. */
+  readonly checkpoints: readonly { readonly path: string; readonly seq: number }[];
+  /** Files of columns that were pruned: not checked. */
+  readonly pruned: readonly string[];
+  /** Damage, the journal's first. */
+  readonly findings: readonly Finding[];
+  /** What no event owns, and no damage: a stop left it, or the writer is just making it. */
+  readonly remnants: readonly Remnant[];
+  /** Who writes the run now. */
+  readonly writer?: LockOwner;
+}
+
+export interface VerifyOptions {
+  readonly files?: LogFiles;
+  readonly processes?: Processes;
+}
+
+/**
+ * Checks a run whole and changes nothing: CRC, chain, sequence and shape of each line; hash, types and rows of all
+ * columns; that rows descend from the rows of earlier stages; size and hash of every file of every checkpoint; the
+ * pipeline; the lock. Memory does not grow with the run. Behind a line that does not verify nothing can be trusted:
+ * the journal is checked up to it.
+ *
+ * @throws RlevError `run/not-found` where no run is; `run/io`.
+ */
+export async function verifyRun(directory: string, options: VerifyOptions = {}): Promise<Verification> {
+  const files = options.files ?? nodeFiles();
+  try {
+    return await verify(files, directory, options.processes ?? systemProcesses);
+  } catch (error) {
+    throw ioError(error, directory);
+  } finally {
+    await files.close();
+  }
+}
+
+async function verify(files: LogFiles, directory: string, processes: Processes): Promise<Verification> {
+  const journal = `${directory}/journal.ndjson`;
+  if ((await files.size(journal)) === undefined) throw notARun(directory);
+  const findings: Finding[] = [];
+  const find = (error: unknown, more: Omit<Finding, 'error'> = {}): void => {
+    if (!(error instanceof RlevError) || error.code === 'run/io') throw error;
+    findings.push({ error, ...more });
+  };
+  const extents: Extents = new Map();
+  const checkpoints: { path: string; seq: number }[] = [];
+  const pruned = await prunedFiles(files, directory).catch((error) => {
+    find(error);
+    return new Set<string>();
+  });
+  let header: RunHeader | undefined;
+  let torn: Remnant | undefined;
+  let events = 0;
+  /** Bytes of the journal up to which it is good. */
+  let end = 0;
+  try {
+    for await (const { lines, torn: rest } of readLines(files, journal)) {
+      for (const line of lines) {
+        if (line.number === 1) {
+          header = toHeader(line, journal);
+          continue;
+        }
+        const entry = toEntry(line, journal);
+        extend(extents, entry, journal, line);
+        events = entry.seq;
+        end = line.offset + line.bytes.length + 1;
+        if (entry.kind !== 'checkpoint') continue;
+        const path = String(entry.data?.directory);
+        if ((await files.list(`${directory}/${path}`)).length === 0) continue;
+        checkpoints.push({ path, seq: entry.seq });
+        await verifyCheckpoint(files, directory, entry).catch((error) => find(error, { checkpoint: path }));
+      }
+      if (rest) torn = { file: 'journal.ndjson', ...rest, why: 'torn line' };
+    }
+    if (!header) throw corrupt(journal, 1, 0, 'The journal has no header.');
+  } catch (error) {
+    find(error, header && { seq: events + 1 });
+  }
+  const whole = findings.every((f) => f.checkpoint);
+  if (header) await checkPipeline(files, directory, header).catch((error) => find(error));
+
+  let rows = 0;
+  let bytes = 0;
+  for await (const { entries } of cohortsOf({ entries: () => readEntries(files, journal, end) })) {
+    let above: readonly string[] | undefined;
+    for (const entry of entries) {
+      const { segment, seq } = entry;
+      rows += segment?.rows ?? 0;
+      bytes += segment?.length ?? 0;
+      if (segment && pruned.has(segment.file)) continue;
+      try {
+        const batch = segment && (await readSegment(files, directory, entry));
+        if (batch) checkColumns(batch, entry, journal);
+        above = checkRows(above, batch, entry, journal);
+      } catch (error) {
+        find(error, { seq });
+      }
+    }
+  }
+  const known = new Set(checkpoints.map((c) => c.path));
+  const remnants = whole
+    ? await remnantsOf(files, directory, extents, known, pruned).catch((error) => {
+        // a file that ends too early: each event that it lacks is a finding already
+        if (findings.length === 0) find(error);
+        return [];
+      })
+    : [];
+  const writer = await lockHolder(files, `${directory}/lock`, processes).catch((error) => {
+    find(error);
+    return undefined;
+  });
+  return {
+    directory,
+    events,
+    rows,
+    bytes,
+    checkpoints,
+    pruned: [...pruned],
+    findings,
+    remnants: torn ? [torn, ...remnants] : remnants,
+    ...(writer && { writer }),
+  };
+}
+
+/** @throws RlevError `run/corrupt` for a column that the vocabulary says otherwise. */
+function checkColumns(batch: Batch, entry: JournalEntry, journal: string): void {
+  for (const { name, type, nullable } of batch.schema.fields) {
+    const spec = name in vocabulary ? vocabulary[name as KnownColumn] : undefined;
+    const wrong = (what: string): RlevError => unlike(entry, journal, `column ${name} ${what}`);
+    if (!spec && !name.startsWith('data.')) throw wrong('is not in the vocabulary');
+    if (spec && (kindOf(type) !== spec.kind || nullable !== spec.nullable))
+      throw wrong(
+        `is ${nullable ? 'nullable ' : ''}${type}, not ${spec.nullable ? 'nullable ' : ''}${spec.kind}`,
+      );
+    if (!nullable && batch.getChild(name)!.nullCount > 0) throw wrong('has a null');
+  }
+}
+
+/**
+ * The rows after an event: each is a row of the stage above, or a response to a prompt that is.
+ *
+ * @throws RlevError `run/corrupt` for any other.
+ */
+function checkRows(
+  above: readonly string[] | undefined,
+  batch: Batch | undefined,
+  entry: JournalEntry,
+  journal: string,
+): readonly string[] | undefined {
+  const { step, round } = entry.key;
+  const keep = entry.kind === 'select' ? (entry.data?.keep as readonly string[] | undefined) : undefined;
+  const rows = keep ?? (batch?.getChild('row_id') ? columnOf(batch, 'row_id') : undefined);
+  if (!rows) {
+    if (!batch || !above || batch.numRows === above.length) return above;
+    throw unlike(entry, journal, `${batch.numRows} rows follow ${above.length}`);
+  }
+  if (above && rows.length === above.length && rows.every((id, i) => id === above[i])) return above;
+  const known = above && new Set(above);
+  const twice = new Set<string>();
+  for (const id of rows) {
+    if (!id.startsWith(`${step}.${round}.`) || !/^(\d+\.){3}\d+$/.test(id))
+      throw unlike(entry, journal, `row_id ${id} is not of step ${step}, round ${round}`);
+    if (twice.has(id)) throw unlike(entry, journal, `two rows are ${id}`);
+    twice.add(id);
+    if (known && !known.has(id) && (keep || !known.has(promptRowOf(id))))
+      throw unlike(entry, journal, `row ${id} comes from no row above`);
+  }
+  if (above && !keep && rows.length < above.length)
+    throw unlike(entry, journal, `${rows.length} rows follow ${above.length}`);
+  return rows;
+}
+
+function unlike({ seq, key }: JournalEntry, journal: string, what: string): RlevError {
+  return new RlevError({
+    code: 'run/corrupt',
+    message: `Event ${seq} (${key.stage}, step ${key.step} of ${key.scope}): ${what}.`,
+    value: seq,
+    place: { file: journal, line: seq + 1 },
+  });
+}

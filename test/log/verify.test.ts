@@ -1,0 +1,145 @@
+import { expect } from 'chai';
+import type { EventDraft } from '../../src/log/event-log.ts';
+import { planRepair, repairRun } from '../../src/log/repair.ts';
+import { createRun, openRun } from '../../src/log/run-directory.ts';
+import { verifyRun } from '../../src/log/verify.ts';
+import { errorOf } from '../support/stage.ts';
+import { damages, smallRun } from './damage.ts';
+import { all, columnsDraft, origin, pipeline, rolloutColumns } from './events.ts';
+import { FakeFiles } from './fake-files.ts';
+
+describe('log/verify', () => {
+  it('counts what it found good', async () => {
+    const { files, entries } = await smallRun();
+    const bytes = entries.reduce((n, { segment }) => n + (segment?.length ?? 0), 0);
+    expect(await verifyRun('/run', { files })).to.deep.equal({
+      directory: '/run',
+      events: 5,
+      rows: 8,
+      bytes,
+      checkpoints: [{ path: 'checkpoints/000001', seq: 3 }],
+      pruned: [],
+      findings: [],
+      remnants: [],
+    });
+  });
+
+  it('names every damaged event, file and checkpoint', async () => {
+    const { files, entries } = await smallRun();
+    const flip = (path: string, at: number): void => {
+      const bytes = Uint8Array.from(files.content(path));
+      bytes[at]! ^= 1;
+      files.put(path, bytes);
+    };
+    const [first, , , second] = entries.map((e) => e.segment);
+    flip('/run/events/rollout.0001.arrows', first!.offset + 100);
+    flip('/run/events/rollout.0001.arrows', second!.offset + 100);
+    flip('/run/checkpoints/000001/model.safetensors', 3);
+    const { findings } = await verifyRun('/run', { files });
+    expect(findings.map(({ seq, checkpoint, error }) => [seq, checkpoint, error.place?.file])).to.deep.equal([
+      [undefined, 'checkpoints/000001', '/run/checkpoints/000001/model.safetensors'],
+      [1, undefined, '/run/events/rollout.0001.arrows'],
+      [4, undefined, '/run/events/rollout.0001.arrows'],
+    ]);
+    expect(findings[2]!.error.value).to.equal(second!.offset);
+  });
+
+  const wrong: [string, Partial<EventDraft>, RegExp][] = [
+    ['rows of another step', { columns: rolloutColumns(7) }, /row_id 7\.0\.0\.0 is not of step 1/],
+    ['a row twice', { columns: { row_id: ['1.0.0.0', '1.0.0.0'] } }, /two rows are 1\.0\.0\.0/],
+    ['a row from nowhere', { columns: { row_id: ['1.0.9.0'] } }, /row 1\.0\.9\.0 comes from no row above/],
+    ['too few rows', { columns: { reward: new Float64Array(3) } }, /3 rows follow 4/],
+    ['rows left out', { columns: { row_id: ['1.0.0.1'] } }, /1 rows follow 4/],
+    [
+      'a selection of rows that are not there',
+      { kind: 'select', columns: undefined, data: { keep: ['1.0.0.9'] } } as never,
+      /row 1\.0\.0\.9 comes from no row above/,
+    ],
+    [
+      'a column of no vocabulary',
+      { columns: { points_: ['x'] }, specs: { points_: { kind: 'utf8', nullable: false, doc: '' } } },
+      /column points_ is not in the vocabulary/,
+    ],
+  ];
+  for (const [what, more, message] of wrong) {
+    it(`finds ${what}`, async () => {
+      const files = new FakeFiles();
+      const log = await createRun('/run', origin, pipeline, { files });
+      await log.append(columnsDraft(1));
+      const key = { step: 1, round: 0, part: 0, stage: 'next', scope: 'train' } as const;
+      await log.append(columnsDraft(1, { key, ...more }));
+      await log.close();
+      const { findings } = await verifyRun('/run', { files });
+      expect(findings.map((f) => f.seq)).to.deep.equal([2]);
+      expect(findings[0]!.error.message).to.match(message);
+      expect(findings[0]!.error.place).to.deep.equal({ file: '/run/journal.ndjson', line: 3 });
+    });
+  }
+
+  it('takes what a stop left for no damage, and tells who writes', async () => {
+    const { files } = await smallRun();
+    await files.append('/run/journal.ndjson', new Uint8Array(9).fill(65));
+    await files.append('/run/events/rollout.0001.arrows', new Uint8Array(5));
+    const { findings, remnants } = await verifyRun('/run', { files });
+    expect(findings).to.deep.equal([]);
+    expect(remnants.map((r) => [r.why, r.bytes])).to.deep.equal([
+      ['torn line', 9],
+      ['data without a journal line', 5],
+    ]);
+    const writer = await openRun('/run', { files, write: true });
+    expect((await verifyRun('/run', { files })).writer?.pid).to.equal(process.pid);
+    await writer.close();
+  });
+
+  it('says that no run is there', async () => {
+    await errorOf(() => verifyRun('/none', { files: new FakeFiles() }), 'run/not-found');
+  });
+});
+
+describe('log/repair', () => {
+  it('does nothing to a run that verifies', async () => {
+    const { files } = await smallRun();
+    expect(planRepair(await verifyRun('/run', { files }))).to.equal(undefined);
+  });
+
+  it('says what goes, and cuts back to the last good event and its checkpoints', async () => {
+    const { files, entries } = await smallRun();
+    const path = '/run/journal.ndjson';
+    const bytes = Uint8Array.from(files.content(path));
+    const lines = new TextDecoder().decode(bytes).split(/(?<=\n)/);
+    bytes[lines.slice(0, 3).join('').length + 10]! ^= 2;
+    files.put(path, bytes);
+    const plan = planRepair(await verifyRun('/run', { files }))!;
+    expect([plan.from, plan.events]).to.deep.equal([3, 0]);
+    await repairRun(plan, { files });
+    const log = await openRun('/run', { files, write: false });
+    expect(await all(log)).to.deep.equal(entries.slice(0, 2));
+    expect(files.paths().filter((p) => p.includes('checkpoints'))).to.deep.equal([]);
+  });
+
+  it('drops a damaged checkpoint and keeps its event', async () => {
+    const { files, entries } = await smallRun();
+    files.put('/run/checkpoints/000001/model.safetensors', new Uint8Array(64).fill(9));
+    const plan = planRepair(await verifyRun('/run', { files }))!;
+    expect(plan.checkpoints).to.deep.equal(['checkpoints/000001']);
+    await repairRun(plan, { files });
+    const after = await verifyRun('/run', { files });
+    expect([after.findings, after.events]).to.deep.equal([[], entries.length]);
+  });
+
+  it('refuses a run that a process writes', async () => {
+    const { files } = await smallRun();
+    await files.append('/run/journal.ndjson', new Uint8Array(1));
+    const plan = planRepair(await verifyRun('/run', { files }))!;
+    const writer = await openRun('/run', { files, write: true });
+    await errorOf(() => repairRun(plan, { files }), 'run/locked');
+    await writer.close();
+  });
+
+  it('mends flips and cuts, or says that it cannot: a sample', async () => {
+    const { shorter, repaired, hopeless } = await damages((n) => n % 151 === 0);
+    expect(repaired).to.be.greaterThan(50);
+    expect(shorter).to.be.greaterThan(3);
+    expect(hopeless).to.be.greaterThan(5);
+  });
+});
