@@ -28,11 +28,17 @@ export { catalogueOf, defineMap, defineSelect, defineSource, defineUpdate } from
 export { version } from './core/version.ts';
 export type { EventLog, JournalEntry, RunHeader } from './log/event-log.ts';
 export { createRun, openRun } from './log/run-directory.ts';
+export type { DiffOptions, PipelineDiff, RunDiff } from './pipeline/diff.ts';
+export { diffPipelines, diffRuns } from './pipeline/diff.ts';
 export type { EvaluateOptions } from './pipeline/evaluate.ts';
 export { evaluate } from './pipeline/evaluate.ts';
 export { figuresOf } from './pipeline/figures.ts';
+export type { ReplayOptions, ReplayResult } from './pipeline/replay.ts';
+export { replay } from './pipeline/replay.ts';
 export type { LoadOptions, Pipeline } from './pipeline/resolve.ts';
 export { loadPipeline, resolvePipeline } from './pipeline/resolve.ts';
+export type { ResumeOptions } from './pipeline/resume.ts';
+export { resume } from './pipeline/resume.ts';
 export type { RunEvent, RunOptions, RunResult } from './pipeline/run.ts';
 export { train } from './pipeline/run.ts';
 export { openPolicy } from './policy/open-policy.ts';

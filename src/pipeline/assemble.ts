@@ -1,5 +1,5 @@
 import { resolve as resolvePath } from 'node:path';
-import { type Place, RlevError } from '../core/errors.ts';
+import { type Place, RlevError, reasonOf } from '../core/errors.ts';
 import type { Policy } from '../core/services.ts';
 import type { Dataset, Scope, SourceStage, StageSetup } from '../core/stage.ts';
 import { openPolicy } from '../policy/open-policy.ts';
@@ -48,7 +48,10 @@ export async function assemble(pipeline: Pipeline, options: AssembleOptions): Pr
   const create = async (scope: Scope, resolved: readonly ResolvedStage[]): Promise<WiredStage[]> => {
     const wired: WiredStage[] = [];
     for (const stage of resolved) {
-      const made = await createStage(stage, setupOf(pipeline, stage, policy, options));
+      const made = await createStage(
+        stage,
+        setupOf(pipeline, stage, () => policy, options),
+      );
       wired.push(made);
       created.push(made);
     }
@@ -71,7 +74,8 @@ export async function assemble(pipeline: Pipeline, options: AssembleOptions): Pr
   }
 }
 
-async function createStage(resolved: ResolvedStage, setup: StageSetup): Promise<WiredStage> {
+/** Creates a stage in its place. @throws RlevError with the place of the stage */
+export async function createStage(resolved: ResolvedStage, setup: StageSetup): Promise<WiredStage> {
   const { id, definition, params, place } = resolved;
   try {
     return { id, definition, params, place, stage: await definition.create(params, setup) };
@@ -79,17 +83,18 @@ async function createStage(resolved: ResolvedStage, setup: StageSetup): Promise<
     if (error instanceof RlevError) throw at(error, place);
     throw new RlevError({
       code: 'stage/failed',
-      message: `Stage ${id} (${definition.name}) could not be created: ${error instanceof Error ? error.message : error}`,
+      message: `Stage ${id} (${definition.name}) could not be created: ${reasonOf(error)}`,
       place,
       cause: error,
     });
   }
 }
 
-function setupOf(
+/** What a stage of a pipeline is made with; `open` is asked for the policy whenever the stage wants it. */
+export function setupOf(
   pipeline: Pipeline,
   stage: ResolvedStage,
-  policy: Policy | undefined,
+  open: () => Policy | undefined,
   options: AssembleOptions,
 ): StageSetup {
   return {
@@ -97,6 +102,7 @@ function setupOf(
     seed: pipeline.run.seed,
     steps: pipeline.run.steps,
     policy() {
+      const policy = open();
       if (policy) return policy;
       throw new RlevError({
         code: 'config/missing',
@@ -110,7 +116,8 @@ function setupOf(
   };
 }
 
-async function openPolicyOf(pipeline: Pipeline): Promise<Policy> {
+/** Opens the policy that the pipeline names. */
+export async function openPolicyOf(pipeline: Pipeline): Promise<Policy> {
   const section = pipeline.policy!;
   try {
     return await openPolicy({

@@ -1,0 +1,354 @@
+import { isDeepStrictEqual } from 'node:util';
+import { parse } from 'yaml';
+import type { ColumnName } from '../core/columns.ts';
+import { type Batch, columnOf } from '../core/encode.ts';
+import { RlevError } from '../core/errors.ts';
+import type { Catalogue, Scope } from '../core/stage.ts';
+import { parseAddress } from '../log/address.ts';
+import type { EventLog, JournalEntry } from '../log/event-log.ts';
+import { cohortsOf, promptRowOf, type RecordedCohort } from '../log/join.ts';
+import { headerDifferences } from '../log/origin.ts';
+import { type ColumnDifference, ColumnDiffs } from '../report/column-diff.ts';
+import type { Cohort } from '../streams/cohort.ts';
+import { keysOf, openRecording, type Recording } from './recording.ts';
+import { isWhole } from './replay.ts';
+import { partnersOf } from './replay-changes.ts';
+import { firstStage, openReplayer, type Replayer } from './replayer.ts';
+import { loadPipeline, type Pipeline } from './resolve.ts';
+
+/** A key of two pipelines that has two values; undefined where it is absent. */
+export interface KeyDifference {
+  readonly key: string;
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
+/** Columns of one flow that differ, and those compared and equal in every row. */
+export interface ColumnsDiff {
+  readonly differing: readonly ColumnDifference[];
+  readonly equal: readonly string[];
+}
+
+export interface RunDiff {
+  readonly runs: readonly [string, string];
+  /** Whether both have the same events with the same identities. */
+  readonly identical: boolean;
+  /** Keys of the two resolved pipelines that differ, `base` apart. */
+  readonly pipeline: readonly KeyDifference[];
+  /** Versions, processor, data and starting policy, as one sentence each. */
+  readonly origin: readonly string[];
+  readonly events: {
+    readonly equal: number;
+    readonly differing: number;
+    /** Events that one run alone has. */
+    readonly alone: readonly [number, number];
+  };
+  /** The first event of the first run, in the order of its journal, whose identity the second does not have. */
+  readonly first:
+    | { readonly scope: Scope; readonly step: number; readonly stage: string; readonly alone: boolean }
+    | undefined;
+  /** By flow; rows are compared where both runs have the row_id with the same question. */
+  readonly columns: { readonly [scope: string]: ColumnsDiff };
+}
+
+export interface PipelineDiff {
+  readonly run: string;
+  readonly pipelines: readonly [string, string];
+  /** Whether all columns are equal in every row. */
+  readonly identical: boolean;
+  /** Keys under `stages` that differ. */
+  readonly pipeline: readonly KeyDifference[];
+  readonly steps: number;
+  readonly rollouts: number;
+  readonly columns: ColumnsDiff;
+}
+
+export interface DiffOptions {
+  readonly catalogue: Catalogue;
+  /** First and last step, both included; default: all. */
+  readonly steps?: { readonly from: number; readonly to: number };
+  readonly signal?: AbortSignal;
+  notice?(message: string): void;
+}
+
+/**
+ * Compares two runs: their pipelines, where their identities part first, and the columns of events that differ. Holds
+ * one step of each in memory.
+ *
+ * @throws RlevError `run/not-found`, `run/corrupt`
+ */
+export async function diffRuns(a: string, b: string, options: DiffOptions): Promise<RunDiff> {
+  const left = await openRecording(parseAddress(a).run, options.catalogue);
+  try {
+    const right = await openRecording(parseAddress(b).run, options.catalogue);
+    try {
+      return await compareRuns(left, right, options);
+    } finally {
+      await right.close();
+    }
+  } finally {
+    await left.close();
+  }
+}
+
+async function compareRuns(
+  left: Recording,
+  right: Recording,
+  { steps, signal }: DiffOptions,
+): Promise<RunDiff> {
+  const columns = new Map<Scope, ColumnDiffs>();
+  const alone: [number, number] = [0, 0];
+  let equal = 0;
+  let differing = 0;
+  let first: (RunDiff['first'] & { readonly seq: number }) | undefined;
+  const part = ({ key, seq }: JournalEntry, isAlone: boolean): void => {
+    if (first && first.seq <= seq) return;
+    first = { scope: key.scope, step: key.step, stage: key.stage, alone: isAlone, seq };
+  };
+  const compareEntries = (x: JournalEntry, y: JournalEntry | undefined): boolean => {
+    if (!y) alone[0]++;
+    else if (x.identity === y.identity) equal++;
+    else differing++;
+    if (x.identity === y?.identity) return true;
+    part(x, y === undefined);
+    return false;
+  };
+  for await (const [x, y] of side(cohortsOf(left.log, steps), cohortsOf(right.log, steps), cohortKey)) {
+    signal?.throwIfAborted();
+    const others = byStage(y);
+    const differ: [JournalEntry, JournalEntry][] = [];
+    for (const [stage, entry] of byStage(x)) {
+      const other = others.get(stage);
+      others.delete(stage);
+      if (!compareEntries(entry, other) && other) differ.push([entry, other]);
+    }
+    alone[1] += others.size;
+    if (!x || !y || differ.length === 0) continue;
+    await compareColumns(columns, [left, x], [right, y], differ);
+  }
+  const inRange = ({ key }: JournalEntry): boolean =>
+    !steps || (key.step >= steps.from && key.step <= steps.to);
+  for await (const [x, y] of side(checkpointsOf(left.log), checkpointsOf(right.log), ({ key }) => key.step)) {
+    if (!inRange((x ?? y)!)) continue;
+    if (x) compareEntries(x, y);
+    else alone[1]++;
+  }
+  const { seq: _, ...place } = first ?? { seq: 0 };
+  return {
+    runs: [left.log.directory, right.log.directory],
+    identical: differing + alone[0] + alone[1] === 0,
+    pipeline: keyDifferences(left.pipeline, right.pipeline),
+    origin: headerDifferences(left.log.header, right.log.header),
+    events: { equal, differing, alone },
+    first: first && (place as NonNullable<RunDiff['first']>),
+    columns: Object.fromEntries([...columns].map(([scope, diffs]) => [scope, columnsDiff(diffs)])),
+  };
+}
+
+function cohortKey({ scope, step, round }: RecordedCohort): string {
+  return `${scope}/${step}.${round}`;
+}
+
+function byStage(cohort: RecordedCohort | undefined): Map<string, JournalEntry> {
+  return new Map(cohort?.entries.map((entry) => [entry.key.stage, entry]));
+}
+
+async function* checkpointsOf(log: EventLog): AsyncGenerator<JournalEntry> {
+  for await (const entry of log.entries()) if (entry.kind === 'checkpoint') yield entry;
+}
+
+/**
+ * Two streams side by side, joined on a key; a pair lacks the side that does not have the key. Keeps only what the
+ * other side may still bring.
+ */
+async function* side<T>(
+  left: AsyncGenerator<T>,
+  right: AsyncGenerator<T>,
+  keyOf: (item: T) => string | number,
+): AsyncGenerator<[T | undefined, T | undefined]> {
+  const streams = [left, right] as const;
+  const waiting = [new Map<string | number, T>(), new Map<string | number, T>()] as const;
+  const ended = [false, false];
+  try {
+    while (!ended[0] || !ended[1]) {
+      for (const s of [0, 1] as const) {
+        if (ended[s]) continue;
+        const next = await streams[s].next();
+        if (next.done) {
+          ended[s] = true;
+          continue;
+        }
+        const key = keyOf(next.value);
+        const other = waiting[1 - s]!.get(key);
+        if (other === undefined && !ended[1 - s]) waiting[s].set(key, next.value);
+        else {
+          waiting[1 - s]!.delete(key);
+          yield s === 0 ? [next.value, other] : [other, next.value];
+        }
+      }
+    }
+    for (const item of waiting[0].values()) yield [item, undefined];
+    for (const item of waiting[1].values()) yield [undefined, item];
+  } finally {
+    await left.return(undefined);
+    await right.return(undefined);
+  }
+}
+
+/** What a row is about: its question, and the key of its bucket. */
+interface Questions {
+  readonly byPoints: boolean;
+  of(rowId: string): { readonly prompt: string | undefined; readonly key: number };
+}
+
+async function questionsOf(log: EventLog, cohort: RecordedCohort): Promise<Questions> {
+  const source = cohort.entries.find((entry) => entry.segment);
+  const batch = source && (await log.read(source));
+  const has = (name: string): boolean => batch?.getChild(name) != null;
+  const rows = new Map((batch && has('row_id') ? columnOf(batch, 'row_id') : []).map((id, i) => [id, i]));
+  const prompts = batch && has('prompt_id') ? columnOf(batch, 'prompt_id') : undefined;
+  const points = batch && has('points') ? columnOf(batch, 'points') : undefined;
+  return {
+    byPoints: points !== undefined,
+    of: (rowId) => {
+      const row = rows.get(rowId) ?? rows.get(promptRowOf(rowId)) ?? -1;
+      return { prompt: prompts?.[row], key: points?.[row] ?? NaN };
+    },
+  };
+}
+
+async function compareColumns(
+  columns: Map<Scope, ColumnDiffs>,
+  [left, x]: [Recording, RecordedCohort],
+  [right, y]: [Recording, RecordedCohort],
+  differ: readonly [JournalEntry, JournalEntry][],
+): Promise<void> {
+  const before = await questionsOf(left.log, x);
+  const after = await questionsOf(right.log, y);
+  const diffs = columns.get(x.scope) ?? new ColumnDiffs(before.byPoints && after.byPoints);
+  columns.set(x.scope, diffs);
+  for (const [entry, other] of differ) {
+    if (!entry.segment || !other.segment) continue;
+    const a = await left.log.read(entry);
+    const b = entry.segment.sha256 === other.segment.sha256 ? a : await right.log.read(other);
+    const partner = sameQuestions(a, b, before, after);
+    const keys = [keysBy(a, before), keysBy(b, after)] as const;
+    for (const { name } of a.schema.fields) {
+      if (name === 'row_id' || !b.getChild(name)) continue;
+      const data = columnOf(a, name as ColumnName);
+      const others = a === b ? data : columnOf(b, name as ColumnName);
+      diffs.add(name, { data, keys: keys[0] }, { data: others, keys: keys[1] }, partner);
+    }
+  }
+}
+
+/** Rows of the same row_id and question; nothing where these stand side by side. */
+function sameQuestions(a: Batch, b: Batch, before: Questions, after: Questions): Int32Array | undefined {
+  const ids = columnOf(a, 'row_id');
+  const found = partnersOf(a, b) ?? Int32Array.from(ids, (_, i) => i);
+  const partner = found.map((j, i) => (before.of(ids[i]!).prompt === after.of(ids[i]!).prompt ? j : -1));
+  return partner.length === b.numRows && partner.every((j, i) => i === j) ? undefined : partner;
+}
+
+function keysBy(batch: Batch, questions: Questions): Float64Array {
+  return Float64Array.from(columnOf(batch, 'row_id'), (id) => questions.of(id).key);
+}
+
+/**
+ * Runs two pipelines' stages behind the rollout on the same recording and compares the columns that they give.
+ *
+ * @param a and `b`: pipeline files
+ * @param run a run directory
+ * @throws RlevError as {@link replay} does
+ */
+export async function diffPipelines(
+  a: string,
+  b: string,
+  run: string,
+  options: DiffOptions,
+): Promise<PipelineDiff> {
+  const recording = await openRecording(parseAddress(run).run, options.catalogue);
+  const open: Replayer[] = [];
+  try {
+    const pipelines = [await loadPipeline(a, options), await loadPipeline(b, options)] as const;
+    const first = Math.min(...pipelines.map((pipeline) => firstStage(recording.pipeline, pipeline)));
+    const signal = options.signal ?? new AbortController().signal;
+    for (const pipeline of pipelines) {
+      const notice = (message: string): void => options.notice?.(`${pipeline.file}: ${message}`);
+      const from = pipeline.stages[Math.min(first, pipeline.stages.length - 1)]!.id;
+      open.push(await openReplayer(recording, pipeline, { from, notice, signal }));
+    }
+    const [left, right] = open as [Replayer, Replayer];
+    const diffs = new ColumnDiffs(true);
+    let steps = 0;
+    let rollouts = 0;
+    for await (const recorded of cohortsOf(recording.log, { scope: 'train', ...options.steps })) {
+      signal.throwIfAborted();
+      if (!isWhole(recorded, recording, left, options.notice ?? (() => undefined))) continue;
+      const x = await left.run(await left.input(recorded, ['points']));
+      const y = await right.run(await right.input(recorded, ['points']));
+      compareCohorts(diffs, x, y, [left, right]);
+      steps++;
+      rollouts += x.batch.numRows;
+    }
+    if (steps === 0) {
+      throw new RlevError({
+        code: 'run/not-found',
+        message: `${recording.log.directory} has no whole step to compare on.`,
+        value: run,
+      });
+    }
+    const columns = columnsDiff(diffs);
+    return {
+      run: recording.log.directory,
+      pipelines: [a, b],
+      identical: columns.differing.length === 0,
+      pipeline: keyDifferences(...pipelines).filter(({ key }) => key.startsWith('stages.')),
+      steps,
+      rollouts,
+      columns,
+    };
+  } finally {
+    for (const replayer of open) await replayer.close();
+    await recording.close();
+  }
+}
+
+function compareCohorts(diffs: ColumnDiffs, x: Cohort, y: Cohort, [left, right]: [Replayer, Replayer]): void {
+  const partner = partnersOf(x.batch, y.batch);
+  const keys = [keysOf(x.batch), keysOf(y.batch)] as const;
+  const made = new Set([...left.adds, ...right.adds]);
+  for (const { name } of x.batch.schema.fields) {
+    if (name === 'row_id' || !made.has(name) || !y.batch.getChild(name)) continue;
+    const before = { data: columnOf(x.batch, name as ColumnName), keys: keys[0] };
+    const after = { data: columnOf(y.batch, name as ColumnName), keys: keys[1] };
+    diffs.add(name, before, after, partner);
+  }
+}
+
+function columnsDiff(diffs: ColumnDiffs): ColumnsDiff {
+  const differing = diffs.differences();
+  const names = new Set(differing.map(({ column }) => column));
+  return { differing, equal: diffs.columns.filter((column) => !names.has(column)) };
+}
+
+/** Leaves of the two resolved pipelines that differ. */
+function keyDifferences(a: Pipeline, b: Pipeline): KeyDifference[] {
+  const [before, after] = [leavesOf(a), leavesOf(b)];
+  return [...new Set([...before.keys(), ...after.keys()])].flatMap((key) => {
+    const sides = { before: before.get(key), after: after.get(key) };
+    return isDeepStrictEqual(sides.before, sides.after) ? [] : [{ key, ...sides }];
+  });
+}
+
+function leavesOf(pipeline: Pipeline): Map<string, unknown> {
+  const leaves = new Map<string, unknown>();
+  const walk = (value: unknown, path: readonly string[]): void => {
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      for (const [key, inner] of Object.entries(value)) walk(inner, [...path, key]);
+    } else leaves.set(path.join('.'), value);
+  };
+  walk(parse(pipeline.toYaml('.')), []);
+  leaves.delete('base');
+  return leaves;
+}

@@ -1,0 +1,65 @@
+import type { ColumnName } from '../core/columns.ts';
+import { type Batch, columnOf } from '../core/encode.ts';
+import type { JournalEntry } from '../log/event-log.ts';
+import type { RecordedCohort } from '../log/join.ts';
+import { type ColumnDifference, ColumnDiffs } from '../report/column-diff.ts';
+import type { Cohort, WiredStage } from '../streams/cohort.ts';
+import { keysOf, type Recording } from './recording.ts';
+
+/** What replayed stages changed against what the same stages had recorded. */
+export class ReplayChanges {
+  readonly #recording: Recording;
+  readonly #stages: readonly WiredStage[];
+  #diffs: ColumnDiffs | undefined;
+
+  constructor(recording: Recording, stages: readonly WiredStage[]) {
+    this.#recording = recording;
+    this.#stages = stages;
+  }
+
+  async add(recorded: RecordedCohort, { batch }: Cohort): Promise<void> {
+    const { log } = this.#recording;
+    this.#diffs ??= new ColumnDiffs(batch.getChild('points') !== null);
+    const keys = keysOf(batch);
+    for (const entry of this.#entries(recorded)) {
+      const before = await log.read(entry);
+      const partner = partnersOf(before, batch);
+      const keysBefore = partner ? keysFrom(keys, partner) : keys;
+      for (const { name } of before.schema.fields) {
+        if (name === 'row_id' || !batch.getChild(name)) continue;
+        this.#diffs.add(
+          name,
+          { data: columnOf(before, name as ColumnName), keys: keysBefore },
+          { data: columnOf(batch, name as ColumnName), keys },
+          partner,
+        );
+      }
+    }
+  }
+
+  result(): { differing: ColumnDifference[]; equal: string[] } {
+    const differing = this.#diffs?.differences() ?? [];
+    const names = new Set(differing.map(({ column }) => column));
+    return { differing, equal: (this.#diffs?.columns ?? []).filter((column) => !names.has(column)) };
+  }
+
+  #entries(recorded: RecordedCohort): JournalEntry[] {
+    return this.#stages.flatMap(({ id }) => {
+      const entry = this.#recording.entryOf(recorded, id);
+      return entry?.segment ? [entry] : [];
+    });
+  }
+}
+
+/** Which row of `after` each row of `before` is, by row_id; nothing where they stand side by side. */
+export function partnersOf(before: Batch, after: Batch): Int32Array | undefined {
+  const ids = columnOf(before, 'row_id');
+  const others = columnOf(after, 'row_id');
+  if (ids.length === others.length && ids.every((id, i) => id === others[i])) return undefined;
+  const rows = new Map(others.map((id, i) => [id, i]));
+  return Int32Array.from(ids, (id) => rows.get(id) ?? -1);
+}
+
+function keysFrom(keys: Float64Array, partner: Int32Array): Float64Array {
+  return Float64Array.from(partner, (j) => (j < 0 ? NaN : keys[j]!));
+}
