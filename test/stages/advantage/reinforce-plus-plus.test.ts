@@ -1,24 +1,22 @@
-import { expect } from 'chai';
-import fc from 'fast-check';
-import { raggedFloat32, raggedInt32 } from '../../../src/core/columns.ts';
+import { expect, use } from 'chai';
 import {
   reinforcePlusPlus,
   reinforcePlusPlusAdvantages,
   tokenReturns,
 } from '../../../src/stages/advantage/reinforce-plus-plus.ts';
-import { createStage, stageEvent } from '../../../src/stages/create-stage.ts';
-import { near } from './batches.ts';
+import {
+  batch,
+  columnAssertions,
+  createStage,
+  estimatorProperties,
+  stageEvent,
+} from '../../../src/testing/index.ts';
 import { type Case, expectPerToken, offsetsOf, referenceCases } from './reference.ts';
 
 const arrays = (c: Case) => [Float64Array.from(c.rewards), offsetsOf(c.lengths)] as const;
 const verl = { gamma: 1, eps: 1e-8, ddof: 1 };
 
-const responses = fc.array(
-  fc.tuple(fc.double({ min: -10, max: 10, noNaN: true }), fc.integer({ min: 1, max: 6 })),
-  { minLength: 2, maxLength: 16 },
-);
-const rewardsOf = (rows: readonly [number, number][]) => Float64Array.from(rows, ([reward]) => reward);
-const lengthsOf = (rows: readonly [number, number][]) => rows.map(([, length]) => length);
+use(columnAssertions);
 
 describe('advantage/reinforce++', () => {
   it('discounts the reward for each token before the end', () => {
@@ -44,51 +42,14 @@ describe('advantage/reinforce++', () => {
     }
   });
 
-  it('gives 0 where every response of the batch earns the same', () => {
-    const advantages = reinforcePlusPlusAdvantages(
-      new Float64Array(7).fill(1.37),
-      offsetsOf([1, 2, 3, 4, 5, 6, 7]),
-      {
-        ...verl,
-        eps: 0,
-      },
-    );
-    expect(advantages.every((a) => a === 0)).to.equal(true);
-  });
-
-  it('does not change when all rewards rise by the same, or all are scaled by the same', () => {
-    fc.assert(
-      fc.property(responses, fc.double({ min: -5, max: 5, noNaN: true }), (rows, rise) => {
-        const rewards = rewardsOf(rows);
-        fc.pre(Math.max(...rewards) - Math.min(...rewards) > 0.1);
-        const offsets = offsetsOf(lengthsOf(rows));
-        const plain = reinforcePlusPlusAdvantages(rewards, offsets, { ...verl, eps: 0 });
-        const risen = reinforcePlusPlusAdvantages(
-          rewards.map((r) => r + rise),
-          offsets,
-          { ...verl, eps: 0 },
-        );
-        const scaled = reinforcePlusPlusAdvantages(
-          rewards.map((r) => r * 1.7),
-          offsets,
-          { ...verl, eps: 0 },
-        );
-        return near(risen, plain, 1e-6) && near(scaled, plain, 1e-6);
-      }),
-    );
-  });
-
-  it('moves with the rows', () => {
-    fc.assert(
-      fc.property(responses, (rows) => {
-        const forward = reinforcePlusPlusAdvantages(rewardsOf(rows), offsetsOf(lengthsOf(rows)), verl);
-        const turned = [...rows].reverse();
-        const backward = reinforcePlusPlusAdvantages(rewardsOf(turned), offsetsOf(lengthsOf(turned)), verl);
-        // At gamma 1 all tokens of a response have the same advantage, so the tokens are simply reversed.
-        return near([...backward].reverse(), forward, 1e-6);
-      }),
-    );
-  });
+  for (const params of [{ eps: 0 }, { eps: 0, gamma: 0.9 }, { eps: 0, lossMask: true }]) {
+    const zero = params.gamma === undefined ? 'batch' : 'never';
+    const shift = params.gamma === undefined ? 'batch' : 'none';
+    describe(JSON.stringify(params), () => {
+      const properties = estimatorProperties(reinforcePlusPlus, { params, shift, zero });
+      for (const { name, check } of properties) it(name, check);
+    });
+  }
 
   it('keeps differences of scale between questions', () => {
     const advantages = reinforcePlusPlusAdvantages(
@@ -103,14 +64,10 @@ describe('advantage/reinforce++', () => {
   });
 
   it('honours loss_mask only where a parameter says so', async () => {
-    const columns = {
-      reward: Float64Array.of(1, 0, 9),
-      response_tokens: raggedInt32([[5], [5], [5]]),
-      loss_mask: raggedFloat32([[1], [1], [0]]),
-    };
+    const columns = batch({ reward: [1, 0, 9], loss_mask: [[1], [1], [0]] });
     const masked = await createStage(reinforcePlusPlus, { lossMask: true, eps: 0 });
     const { advantage } = await masked.run(columns, stageEvent());
-    expect(near(advantage.values, [Math.SQRT1_2, -Math.SQRT1_2, 0], 1e-6)).to.equal(true);
+    expect(advantage).to.be.column([Math.SQRT1_2, -Math.SQRT1_2, 0], 1e-6);
     const plain = await createStage(reinforcePlusPlus);
     expect((await plain.run(columns, stageEvent())).advantage.values[2]).to.be.greaterThan(1);
     expect(reinforcePlusPlus.needs({ gamma: 1, eps: 0, lossMask: false })).to.not.include('loss_mask');
