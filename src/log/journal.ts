@@ -23,6 +23,8 @@ export interface Line {
   readonly crc: string;
   /** The JSON, without the newline. */
   readonly bytes: Buffer;
+  /** The same, a character a byte. */
+  readonly latin1: string;
 }
 
 /** The lines of one chunk of a journal. `torn` comes with the last chunk, if at all. */
@@ -68,12 +70,13 @@ export async function* readLines(files: LogFiles, path: string, end = Infinity):
     let wrong: string | undefined;
     for (let stop = bytes.indexOf(10); stop !== -1; stop = bytes.indexOf(10, start)) {
       const line = bytes.subarray(start, stop);
-      const crc = checkedCrc(line);
-      if (crc === undefined) wrong = 'The line does not match its CRC.';
-      else if (prev !== undefined && !endsWith(line, `,"prev":"${prev}","crc":"${crc}"}`))
+      const latin1 = line.toString('latin1');
+      const crc = crcOf(line);
+      if (!latin1.endsWith(`,"crc":"${crc}"}`)) wrong = 'The line does not match its CRC.';
+      else if (prev !== undefined && !latin1.endsWith(`,"prev":"${prev}","crc":"${crc}"}`))
         wrong = 'The line does not follow the one before it.';
-      if (crc === undefined || wrong !== undefined) break;
-      lines.push({ number, offset: offset + start, crc, bytes: line });
+      if (wrong !== undefined) break;
+      lines.push({ number, offset: offset + start, crc, bytes: line, latin1 });
       prev = crc;
       number++;
       start = stop + 1;
@@ -86,7 +89,9 @@ export async function* readLines(files: LogFiles, path: string, end = Infinity):
     if (wanted.length < chunk.length) break;
   }
   if (rest.length === 0) return;
-  if (checkedCrc(rest.subarray(0, -1))) throw corrupt(path, number, offset, "The line's newline is damaged.");
+  const last = rest.subarray(0, -1);
+  if (last.toString('latin1').endsWith(`,"crc":"${crcOf(last)}"}`))
+    throw corrupt(path, number, offset, "The line's newline is damaged.");
   yield { lines: [], torn: { from: offset, bytes: rest.length } };
 }
 
@@ -97,14 +102,9 @@ export async function* readEntries(files: LogFiles, path: string, end: number): 
   }
 }
 
-/** The CRC of a line's bytes, where the line says the same. */
-function checkedCrc(line: Buffer): string | undefined {
-  const crc = hex(crc32(line.subarray(0, Math.max(0, line.length - tail))));
-  return endsWith(line, `,"crc":"${crc}"}`) ? crc : undefined;
-}
-
-function endsWith(line: Buffer, text: string): boolean {
-  return line.length > text.length && line.toString('latin1', line.length - text.length) === text;
+/** What a line's CRC should be. */
+function crcOf(line: Buffer): string {
+  return hex(crc32(line.subarray(0, Math.max(0, line.length - tail))));
 }
 
 const count = z.int().nonnegative();
@@ -202,7 +202,7 @@ const usual = new RegExp(
  * @throws RlevError as `toEntry`.
  */
 export function toOutline(line: Line, path: string): Outline {
-  const found = usual.exec(line.bytes.toString('latin1'));
+  const found = usual.exec(line.latin1);
   if (!found) return toEntry(line, path);
   const [seq, step, kind, file, head, offset, length] = found.slice(1);
   inSequence(Number(seq), line, path);
