@@ -2,8 +2,12 @@
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { version } from '../core/version.ts';
+import { diffCommand } from './diff.ts';
 import { evalCommand } from './eval.ts';
 import { exitCodeOf, explain } from './failure.ts';
+import { lintCommand } from './lint.ts';
+import { replayCommand } from './replay.ts';
+import { resumeCommand } from './resume.ts';
 import { welcome } from './start.ts';
 import { trainCommand } from './train.ts';
 
@@ -12,7 +16,11 @@ const cli = yargs(hideBin(process.argv))
   .usage('$0 <command> [options]')
   .version(version)
   .command(trainCommand)
+  .command(resumeCommand)
   .command(evalCommand)
+  .command(replayCommand)
+  .command(diffCommand)
+  .command(lintCommand)
   .strict()
   .strictCommands()
   .recommendCommands()

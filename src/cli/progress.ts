@@ -1,5 +1,4 @@
 import { figuresOf } from '../pipeline/figures.ts';
-import type { Pipeline } from '../pipeline/resolve.ts';
 import type { RunEvent } from '../pipeline/run.ts';
 import { fixed, percent } from '../report/format.ts';
 import { foldProgress, noProgress, type ProgressEvent, progressLine } from '../report/progress.ts';
@@ -11,7 +10,7 @@ export interface ProgressView {
   end(): void;
 }
 
-export function progressOn(out: NodeJS.WriteStream, pipeline: Pipeline): ProgressView {
+export function progressOn(out: NodeJS.WriteStream): ProgressView {
   const live = out.isTTY === true;
   let state = noProgress;
   let drawn = false;
@@ -39,7 +38,13 @@ export function progressOn(out: NodeJS.WriteStream, pipeline: Pipeline): Progres
       switch (event.type) {
         case 'opened':
           show(
-            { kind: 'start', at, steps: pipeline.run.steps, evaluations: evaluationSteps(pipeline) },
+            {
+              kind: 'start',
+              at,
+              steps: event.pipeline.run.steps,
+              done: event.from,
+              evaluations: event.evaluations,
+            },
             false,
           );
           break;
@@ -87,13 +92,4 @@ function evaluationLine(
   const when = step === 0 ? 'before training' : `after ${step} step${step === 1 ? '' : 's'}`;
   const hAcc = h_accuracy === null ? '-' : percent(h_accuracy);
   return `${branch} ${when}: H-Acc ${hAcc}  accuracy ${percent(accuracy)}  mean length ${fixed(mean_length, 1)} tokens (${fixed(n)} questions)`;
-}
-
-/** After which steps an evaluation runs, one entry a branch and step. */
-function evaluationSteps({ run, evaluate }: Pipeline): number[] {
-  return evaluate.flatMap(({ every }) =>
-    Array.from({ length: run.steps + 1 }, (_, step) => step).filter(
-      (step) => step === 0 || step === run.steps || (every !== undefined && step % every === 0),
-    ),
-  );
 }

@@ -1,31 +1,41 @@
 import type { CommandModule } from 'yargs';
-import { loadPipeline, type Pipeline } from '../pipeline/resolve.ts';
-import { type RunResult, train } from '../pipeline/run.ts';
-import { type Comparison, compare, type Summary, summarize } from '../report/statistics.ts';
-import { comparisonTable, summaryTable } from '../report/table.ts';
+import { RlevError } from '../core/errors.ts';
+import { parseAddress } from '../log/address.ts';
+import type { RunStep } from '../pipeline/fork.ts';
+import { checkBeforeRun } from '../pipeline/lint/before-run.ts';
+import { loadPipeline } from '../pipeline/resolve.ts';
+import { pipelineOf } from '../pipeline/resume.ts';
+import { train } from '../pipeline/run.ts';
 import { builtInStages } from '../stages/catalogue.ts';
-import { onInterrupt } from './interrupt.ts';
-import { progressOn } from './progress.ts';
+import { attend } from './attend.ts';
 
 interface TrainArguments {
-  file: string;
+  file?: string;
+  from?: string;
   set: string[];
   run?: string;
   json: boolean;
 }
 
 export const trainCommand: CommandModule<object, TrainArguments> = {
-  command: 'train <file>',
+  command: 'train [file]',
   describe: 'run a pipeline: train a policy and record everything',
   builder: (y) =>
     y
-      .positional('file', { type: 'string', demandOption: true, describe: 'pipeline file (YAML)' })
+      .positional('file', {
+        type: 'string',
+        describe: 'pipeline file (YAML); with --from by default that of the run',
+      })
       .option('set', {
         type: 'string',
         array: true,
         nargs: 1,
         default: [],
         describe: 'override a key: stages.rollout.samples=4',
+      })
+      .option('from', {
+        type: 'string',
+        describe: 'go on from a checkpoint of another run, in a new one: RUN@STEP',
       })
       .option('run', {
         type: 'string',
@@ -36,105 +46,46 @@ export const trainCommand: CommandModule<object, TrainArguments> = {
         default: false,
         describe: 'print the result as JSON, all else on stderr',
       })
-      .example('$0 train pipelines/rlev.yaml --set stages.advantage.use=advantage/grpo', '') as never,
-  async handler(args) {
-    const out = args.json ? process.stderr : process.stdout;
-    const say = (line: string): void => void out.write(`${line}\n`);
-    const { signal, release } = onInterrupt();
-    try {
-      const pipeline = await loadPipeline(args.file, { catalogue: builtInStages, set: args.set });
-      for (const notice of pipeline.notices) say(notice);
-      const progress = progressOn(out, pipeline);
-      let directory: string | undefined;
-      try {
-        const result = await train(pipeline, {
-          ...(args.run !== undefined && { directory: args.run }),
-          signal,
-          notice: say,
-          onEvent(event) {
-            if (event.type === 'opened') {
-              directory = event.directory;
-              const { policy } = event.assembly;
-              if (policy) {
-                const { parameters, engine, device } = policy.info;
-                say(`policy: ${parameters.toLocaleString('en')} parameters on ${engine} (${device})`);
-              }
-              say(`run: ${directory}`);
-            }
-            progress.tell(event);
-          },
+      .example('$0 train pipelines/rlev.yaml --set stages.advantage.use=advantage/grpo', '')
+      .example('$0 train --from runs/rlev@40 --set run.steps=90', '') as never,
+  async handler({ file, from, set, run, json }) {
+    await attend({
+      json,
+      async run(options, say) {
+        const start = from === undefined ? undefined : runStep(from);
+        const load = { catalogue: builtInStages, set };
+        const pipeline =
+          file === undefined
+            ? await pipelineOf((start ?? noFile()).run, load)
+            : await loadPipeline(file, load);
+        for (const notice of pipeline.notices) say(notice);
+        await checkBeforeRun(pipeline, builtInStages, say);
+        return train(pipeline, {
+          ...options,
+          ...(run !== undefined && { directory: run }),
+          ...(start && { from: start }),
         });
-        progress.end();
-        if (args.json) process.stdout.write(`${JSON.stringify(summaryOf(result), null, 2)}\n`);
-        else say(closing(pipeline, result));
-      } catch (error) {
-        progress.end();
-        if (directory !== undefined) say(leftBehind(args.file, directory));
-        throw error;
-      }
-    } finally {
-      release();
-    }
+      },
+      opened: ({ from: done }) => (from === undefined ? [] : [`goes on from ${from}, after ${done} steps`]),
+    });
   },
 };
 
-/** First and last evaluation of each branch. */
-function endsOf(
-  result: RunResult,
-): { branch: string; first: RunResult['evaluations'][0]; last: RunResult['evaluations'][0] }[] {
-  const branches = [...new Set(result.evaluations.map((e) => e.branch))];
-  return branches.map((branch) => {
-    const own = result.evaluations.filter((e) => e.branch === branch);
-    return { branch, first: own[0]!, last: own.at(-1)! };
+function runStep(text: string): RunStep {
+  const { run, step } = parseAddress(text);
+  if (step !== undefined) return { run, step };
+  throw new RlevError({
+    code: 'usage/arguments',
+    message: `--from ${text} names no step.`,
+    value: text,
+    help: `Write RUN@STEP, with a step that has a checkpoint: see ${run}/checkpoints.`,
   });
 }
 
-interface JsonResult {
-  readonly run: string | undefined;
-  readonly steps: number;
-  readonly checkpoint: string | undefined;
-  readonly evaluations: readonly ({ readonly branch: string; readonly step: number } & Summary)[];
-  readonly comparisons: readonly ({ readonly branch: string } & Pick<Comparison, 'n' | 'difference'>)[];
-}
-
-function summaryOf(result: RunResult): JsonResult {
-  return {
-    run: result.directory,
-    steps: result.steps,
-    checkpoint: result.checkpoint,
-    evaluations: result.evaluations.map(({ branch, step, evaluation }) => ({
-      branch,
-      step,
-      ...summarize(evaluation),
-    })),
-    comparisons: endsOf(result)
-      .filter(({ first, last }) => first !== last)
-      .map(({ branch, first, last }) => {
-        const { n, difference } = compare(first.evaluation, last.evaluation);
-        return { branch, n, difference };
-      }),
-  };
-}
-
-function closing(pipeline: Pipeline, result: RunResult): string {
-  const tables = endsOf(result).map(({ branch, first, last }) =>
-    first === last
-      ? `\n${branch}\n${summaryTable(summarize(last.evaluation))}`
-      : `\n${branch}, before training and after ${last.step} steps\n${comparisonTable(compare(first.evaluation, last.evaluation))}`,
-  );
-  const lines = ['', `recorded in ${result.directory}`];
-  if (result.checkpoint) {
-    lines.push(`trained policy: ${result.checkpoint} (a Hugging Face directory)`);
-    lines.push('next, grade it on questions of your own, or train with another estimator:');
-    lines.push(`  npx rlev eval --policy ${result.checkpoint} --data QUESTIONS.jsonl`);
-    lines.push(`  npx rlev train ${pipeline.file} --set stages.advantage.use=advantage/grpo`);
-  }
-  return [...tables, ...lines].join('\n');
-}
-
-function leftBehind(file: string, directory: string): string {
-  return [
-    `What was recorded until now is in ${directory}, and is valid.`,
-    `  rlev train ${file}          starts anew, in another run directory`,
-  ].join('\n');
+function noFile(): never {
+  throw new RlevError({
+    code: 'usage/arguments',
+    message: 'train needs a pipeline file, or a run to go on from.',
+    help: 'rlev train pipelines/rlev.yaml, or rlev train --from RUN@STEP',
+  });
 }

@@ -24,8 +24,8 @@ export type RunEvent =
       readonly from: number;
       /** Steps beyond these that are recorded, and are trained on again without being sampled again. */
       readonly again: number;
-      /** Whether nothing is left to do. */
-      readonly finished: boolean;
+      /** After which steps an evaluation is still to come, a step twice where two are. */
+      readonly evaluations: readonly number[];
     }
   | {
       readonly type: 'stage';
@@ -83,7 +83,6 @@ export interface Beginning {
   readonly from: number;
   /** Steps beyond these whose update is recorded. */
   readonly again: number;
-  readonly finished: boolean;
   readonly past: Past;
   /** Folder of the newest checkpoint. */
   readonly checkpoint: string | undefined;
@@ -119,10 +118,11 @@ export async function carryOut(
     abort.signal.throwIfAborted();
     const beginning = await begin(assembly);
     log = beginning.log;
-    const { from, again, finished, note } = beginning;
+    const { from, again, note } = beginning;
     const tell = (event: RunEvent): void => options.onEvent?.(event);
-    tell({ type: 'opened', directory: log?.directory, pipeline, assembly, from, again, finished });
-    if (!finished) await log?.note({ ...note, pid: process.pid });
+    const evaluations = evaluationsToCome(pipeline, beginning);
+    tell({ type: 'opened', directory: log?.directory, pipeline, assembly, from, again, evaluations });
+    if (!isFinished(pipeline, beginning)) await log?.note({ ...note, pid: process.pid });
     return await follow({ pipeline, assembly, beginning, abort, tell });
   } catch (error) {
     const fault = abort.signal.aborted ? abort.signal.reason : error;
@@ -136,6 +136,33 @@ export async function carryOut(
     clearTimeout(overdue);
     await log?.close();
   }
+}
+
+/** Whether all steps are done and all evaluations recorded. */
+export function isFinished(
+  pipeline: Pipeline,
+  beginning: Pick<Beginning, 'base' | 'from' | 'past'>,
+): boolean {
+  return beginning.from === pipeline.run.steps && evaluationsToCome(pipeline, beginning).length === 0;
+}
+
+function evaluationsToCome(
+  { run, evaluate }: Pipeline,
+  { base, past }: Pick<Beginning, 'base' | 'past'>,
+): number[] {
+  return evaluate.flatMap(({ id, every, stages }) => {
+    const last = stages.at(-1)!.id;
+    return Array.from({ length: run.steps + 1 - base }, (_, i) => base + i).filter(
+      (step) =>
+        isEvaluated(every, step, base, run.steps) &&
+        !past.find(last, { scope: `eval:${id}`, step, round: 0 }),
+    );
+  });
+}
+
+/** Before the first step, at its interval, and after the last. */
+function isEvaluated(every: number | undefined, step: number, base: number, steps: number): boolean {
+  return step === base || step === steps || (every !== undefined && step % every === 0);
 }
 
 interface Course {
@@ -183,8 +210,7 @@ async function follow({ pipeline, assembly, beginning, abort, tell }: Course): P
   };
   const evaluateAfter = async (step: number): Promise<void> => {
     for (const branch of assembly.branches) {
-      const { every } = branch;
-      if (step === base || step === steps || (every && step % every === 0)) await evaluate(branch, step);
+      if (isEvaluated(branch.every, step, base, steps)) await evaluate(branch, step);
     }
   };
   const afterStep = async (cohort: Cohort): Promise<void> => {

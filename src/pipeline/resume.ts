@@ -5,10 +5,10 @@ import type { PolicyInfo } from '../core/services.ts';
 import type { Catalogue } from '../core/stage.ts';
 import type { EventLog, JournalEntry } from '../log/event-log.ts';
 import { headerDifferences } from '../log/origin.ts';
-import { openRun } from '../log/run-directory.ts';
+import { notARun, openRun } from '../log/run-directory.ts';
 import { pastOf } from '../streams/recall.ts';
 import type { Assembly } from './assemble.ts';
-import { type Beginning, type CarryOutOptions, carryOut, type RunResult } from './carry-out.ts';
+import { type Beginning, type CarryOutOptions, carryOut, isFinished, type RunResult } from './carry-out.ts';
 import { checkpointFolder, loadCheckpoint } from './checkpoint.ts';
 import { originOfRun } from './fork.ts';
 import { loadPipeline, type Pipeline } from './resolve.ts';
@@ -33,8 +33,8 @@ export async function resume(directory: string, options: ResumeOptions): Promise
     const memory = await recollect(log);
     const pipeline = await pipelineOf(directory, options);
     return await carryOut(pipeline, options, async (assembly) => {
-      const beginning = beginningOf(log, memory, pipeline);
-      if (!beginning.finished) {
+      const beginning = beginningOf(log, memory);
+      if (!isFinished(pipeline, beginning)) {
         await refuseAnother(log, memory, assembly);
         if (beginning.again > 0) refuseUnsteady(assembly.policy?.info, beginning);
       }
@@ -46,11 +46,16 @@ export async function resume(directory: string, options: ResumeOptions): Promise
   }
 }
 
-/** The pipeline that a run was made with. */
+/**
+ * The pipeline that a run was made with.
+ *
+ * @throws RlevError `run/not-found` where no run is
+ */
 export async function pipelineOf(
   directory: string,
   options: { readonly catalogue: Catalogue; readonly set?: readonly string[] },
 ): Promise<Pipeline> {
+  if (!existsSync(join(directory, 'journal.ndjson'))) throw notARun(directory);
   const pipeline = await loadPipeline(join(directory, 'pipeline.yaml'), options);
   return { ...pipeline, name: pipeline.run.name ?? basename(resolvePath(directory)) };
 }
@@ -80,21 +85,15 @@ async function recollect(log: EventLog): Promise<Memory> {
   return { entries, checkpoint, fork };
 }
 
-function beginningOf(log: EventLog, { entries, checkpoint, fork }: Memory, pipeline: Pipeline): Beginning {
-  const { steps } = pipeline.run;
+function beginningOf(log: EventLog, { entries, checkpoint, fork }: Memory): Beginning {
   const from = checkpoint?.key.step ?? 0;
-  const past = pastOf(entries, log);
-  const evaluated = pipeline.evaluate.every(({ id, stages }) =>
-    past.find(stages.at(-1)!.id, { scope: `eval:${id}`, step: steps, round: 0 }),
-  );
   return {
     log,
     base: fork?.key.step ?? 0,
     origin: fork?.identity,
     from,
     again: entries.filter(({ kind }) => kind === 'update').length,
-    finished: from === steps && evaluated,
-    past,
+    past: pastOf(entries, log),
     checkpoint: checkpoint && checkpointFolder(log.directory, checkpoint),
     note: { what: 'resumed', from },
   };

@@ -59,7 +59,6 @@ async function beginning(
     origin: entry?.identity,
     from: step,
     again: 0,
-    finished: false,
     past: pastOf(),
     checkpoint: entry && checkpointFolder(log.directory, entry),
     note: { what: 'started', ...(fork && { from: `${fork.run}@${step}` }) },

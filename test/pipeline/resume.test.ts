@@ -99,7 +99,7 @@ describe('resume', function () {
       await outcomeOf(whole.directory!, whole.checkpoint!),
     );
     expect(sampled).to.deep.equal(['train 1', 'eval:heldOut 2', 'train 2', 'eval:heldOut 3']);
-    expect(told.find((e) => e.type === 'opened')).to.include({ from: 0, again: 1, finished: false });
+    expect(told.find((e) => e.type === 'opened')).to.include({ from: 0, again: 1 });
     expect(told.flatMap((e) => (e.type === 'evaluated' ? e.step : []))).to.deep.equal([2, 3]);
     expect(evaluationsOf(result)).to.deep.equal(evaluationsOf(whole));
   });
@@ -118,7 +118,7 @@ describe('resume', function () {
       await outcomeOf(whole.directory!, whole.checkpoint!),
     );
     expect(sampled).to.deep.equal(['train 2', 'eval:heldOut 3']);
-    expect(told.find((e) => e.type === 'opened')).to.include({ from: 2, again: 0, finished: false });
+    expect(told.find((e) => e.type === 'opened')).to.include({ from: 2, again: 0 });
     expect(evaluationsOf(result)).to.deep.equal(evaluationsOf(whole));
   });
 
@@ -143,7 +143,7 @@ describe('resume', function () {
     const told: RunEvent[] = [];
     const result = await resume(directory, { catalogue, onEvent: (e) => told.push(e) });
     expect(told.filter((e) => e.type !== 'stage')).to.have.length(1);
-    expect(told[0]).to.include({ type: 'opened', from: 3, finished: true });
+    expect(told[0]).to.deep.include({ type: 'opened', from: 3, evaluations: [] });
     expect(evaluationsOf(result)).to.deep.equal(evaluationsOf(whole));
     expect(await readFile(join(directory, 'notes.ndjson'), 'utf8')).to.equal(notes);
   });

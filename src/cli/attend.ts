@@ -1,0 +1,60 @@
+import type { CarryOutOptions, RunEvent, RunResult } from '../pipeline/carry-out.ts';
+import { closing, summaryOf } from './closing.ts';
+import { onInterrupt } from './interrupt.ts';
+import { progressOn } from './progress.ts';
+
+type Opened = Extract<RunEvent, { type: 'opened' }>;
+
+/** What a command that runs steps gives: how it is run, and what it says once the run is open. */
+export interface Attended {
+  /** Print the result as JSON on stdout, all else on stderr. */
+  readonly json: boolean;
+  run(options: CarryOutOptions, say: (line: string) => void): Promise<RunResult>;
+  opened?(event: Opened): readonly string[];
+}
+
+/** Watches over a run from a terminal: progress, Ctrl-C, tables at the end, and how to go on where it stops. */
+export async function attend({ json, run, opened }: Attended): Promise<void> {
+  const out = json ? process.stderr : process.stdout;
+  const say = (line: string): void => void out.write(`${line}\n`);
+  const { signal, release } = onInterrupt();
+  const progress = progressOn(out);
+  let open: Opened | undefined;
+  try {
+    const options: CarryOutOptions = {
+      signal,
+      notice: say,
+      onEvent(event) {
+        if (event.type === 'opened') {
+          open = event;
+          for (const line of [policyOf(event), `run: ${event.directory}`, ...(opened?.(event) ?? [])])
+            if (line) say(line);
+        }
+        progress.tell(event);
+      },
+    };
+    const result = await run(options, say);
+    progress.end();
+    if (json) process.stdout.write(`${JSON.stringify(summaryOf(result), null, 2)}\n`);
+    else say(closing(open!.pipeline, result));
+  } catch (error) {
+    progress.end();
+    if (open) say(leftBehind(open.directory!));
+    throw error;
+  } finally {
+    release();
+  }
+}
+
+function policyOf({ assembly: { policy } }: Opened): string | undefined {
+  if (!policy) return undefined;
+  const { parameters, engine, device } = policy.info;
+  return `policy: ${parameters.toLocaleString('en')} parameters on ${engine} (${device})`;
+}
+
+function leftBehind(directory: string): string {
+  return [
+    `What was recorded until now is in ${directory}, and is valid. To go on from there:`,
+    `  npx rlev resume ${directory}`,
+  ].join('\n');
+}
