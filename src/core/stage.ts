@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { ColumnName, Columns } from './columns.ts';
 import type { Batch, Specs } from './encode.ts';
 import type { Place } from './errors.ts';
-import type { Policy } from './services.ts';
+import type { Policy, SamplingOptions } from './services.ts';
 
 /**
  * The contract of a stage. Four kinds, so that nobody can alter what is not theirs: a source makes rows, a map adds
@@ -103,12 +103,30 @@ interface Described<P> {
   readonly summary: string;
   /** A strict object schema: parameters as in the pipeline file, with defaults and descriptions. */
   readonly params: z.ZodType<P>;
+  /** Parameters that name one of several things by a `use` of its own, such as a loss: what there is, by its name. */
+  readonly parts?: Readonly<Record<string, () => Promise<Readonly<Record<string, PartDefinition>>>>>;
+}
+
+/** What the checker must know of a part, such as a loss. */
+export interface PartDefinition {
+  readonly doc: string;
+  readonly params: z.ZodType;
+  /** Inputs that it reads: `advantage`, and `oldLogprobs` where it weighs by the ratio to the policy that sampled. */
+  readonly needs: readonly string[];
+  /** Parameters that act only where that ratio is not 1. */
+  readonly ofRatio?: readonly string[];
 }
 
 export interface SourceDefinition<P = unknown, A extends ColumnName = ColumnName> extends Described<P> {
   readonly kind: 'source';
   adds(params: P): readonly A[];
   create(params: P, setup: StageSetup): SourceStage<A> | Promise<SourceStage<A>>;
+}
+
+/** s(x) = 1 + min(alpha * v(x), clip). */
+export interface ValueScale {
+  readonly alpha: number;
+  readonly clip: number;
 }
 
 export interface MapDefinition<
@@ -125,6 +143,10 @@ export interface MapDefinition<
   expands?(params: P): number;
   /** Which statistic of the rewards an estimator divides by: what cancels s(x), or a uniform scale. */
   dividesBy?(params: P): 'nothing' | 'group-std' | 'group-mean' | 'batch-std';
+  /** Where it scales the reward by value: alpha and clip of s(x) = 1 + min(alpha * v(x), clip). */
+  scalesReward?(params: P): ValueScale | undefined;
+  /** Where it samples from the policy: how. */
+  sampling?(params: P): SamplingOptions;
   create(params: P, setup: StageSetup): MapStage<N, A> | Promise<MapStage<N, A>>;
 }
 
@@ -137,6 +159,8 @@ export interface SelectDefinition<P = unknown, N extends ColumnName = ColumnName
 export interface UpdateDefinition<P = unknown, N extends ColumnName = ColumnName> extends Described<P> {
   readonly kind: 'update';
   needs(params: P): readonly N[];
+  /** Gradient updates of the policy on each cohort. */
+  updates?(params: P): number;
   create(params: P, setup: StageSetup): UpdateStage<N> | Promise<UpdateStage<N>>;
 }
 

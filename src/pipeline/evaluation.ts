@@ -3,6 +3,9 @@ import { type Batch, columnOf } from '../core/encode.ts';
 import { RlevError } from '../core/errors.ts';
 import type { Evaluation } from '../report/evaluation.ts';
 
+/** Columns that a branch must have added where it ends. */
+export const evaluationColumns = ['prompt_id', 'points', 'value', 'correct', 'response_tokens'] as const;
+
 /**
  * What reports need of an evaluated batch.
  *
@@ -10,9 +13,7 @@ import type { Evaluation } from '../report/evaluation.ts';
  */
 export function evaluationOf(batch: Batch): Evaluation {
   const names = batch.schema.fields.map((f) => f.name);
-  const missing = ['prompt_id', 'points', 'value', 'correct', 'response_tokens'].filter(
-    (n) => !names.includes(n),
-  );
+  const missing = evaluationColumns.filter((n) => !names.includes(n));
   if (missing.length > 0) {
     throw new RlevError({
       code: 'config/columns',

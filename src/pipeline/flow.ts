@@ -6,9 +6,6 @@ import type { ResolvedStage } from './resolve-stage.ts';
 
 const order: Record<StageKind, number> = { source: 0, map: 1, select: 1, update: 2 };
 
-/** What the flow of columns depends on of a stage in its place. */
-export type FlowStage = Pick<ResolvedStage, 'id' | 'use' | 'definition' | 'params' | 'place'>;
-
 /**
  * Checks that columns flow: one source, first; each stage finds the columns it needs; no stage adds a column that is
  * there already unless it declares that it replaces it; nothing follows an update.
@@ -16,12 +13,12 @@ export type FlowStage = Pick<ResolvedStage, 'id' | 'use' | 'definition' | 'param
  * @param stages `undefined` for a stage that could not be resolved: what it adds is not known, so that columns which
  * later stages need are not missed
  */
-export function checkFlow(stages: readonly (FlowStage | undefined)[], catalogue: Catalogue): RlevError[] {
+export function checkFlow(stages: readonly (ResolvedStage | undefined)[], catalogue: Catalogue): RlevError[] {
   return [...orderErrors(stages), ...columnErrors(stages, catalogue)];
 }
 
 /** The columns that a stage needs and adds. */
-export function columnsOf({ definition, params }: FlowStage): {
+export function columnsOf({ definition, params }: ResolvedStage): {
   readonly needs: readonly ColumnName[];
   readonly adds: readonly ColumnName[];
   readonly replaces: readonly ColumnName[];
@@ -31,7 +28,7 @@ export function columnsOf({ definition, params }: FlowStage): {
   return { needs: definition.kind === 'source' ? [] : definition.needs(params), adds, replaces };
 }
 
-function orderErrors(stages: readonly (FlowStage | undefined)[]): RlevError[] {
+function orderErrors(stages: readonly (ResolvedStage | undefined)[]): RlevError[] {
   return stages.flatMap((stage, i) => {
     if (!stage) return [];
     const { id, use, place, definition } = stage;
@@ -57,9 +54,9 @@ function orderErrors(stages: readonly (FlowStage | undefined)[]): RlevError[] {
   });
 }
 
-function columnErrors(stages: readonly (FlowStage | undefined)[], catalogue: Catalogue): RlevError[] {
+function columnErrors(stages: readonly (ResolvedStage | undefined)[], catalogue: Catalogue): RlevError[] {
   const errors: RlevError[] = [];
-  const addedBy = new Map<string, FlowStage>();
+  const addedBy = new Map<string, ResolvedStage>();
   let known = true;
   stages.forEach((stage, i) => {
     if (!stage) {

@@ -14,6 +14,10 @@ export interface ResolvedStage {
   /** As its schema parsed them, defaults filled in. */
   readonly params: unknown;
   readonly place: Place;
+}
+
+/** A stage that knows where each of its parameters came from. */
+export interface PlacedStage extends ResolvedStage {
   /** Where a parameter stands, `['adamw', 'lr']`; undefined where it is a default. */
   placeOf(path: Path): Place | undefined;
   /** The environment variable that filled a parameter in. */
@@ -23,7 +27,7 @@ export interface ResolvedStage {
 export interface ResolvedBranch {
   readonly id: string;
   readonly every: number | undefined;
-  readonly stages: readonly ResolvedStage[];
+  readonly stages: readonly PlacedStage[];
   readonly place: Place;
 }
 
@@ -40,7 +44,7 @@ export interface Resolving {
 }
 
 /** The stages at a path, in order; `undefined` stands for one with an error, which is then among the errors. */
-export function resolveStages(resolving: Resolving, ids: readonly string[]): (ResolvedStage | undefined)[] {
+export function resolveStages(resolving: Resolving, ids: readonly string[]): (PlacedStage | undefined)[] {
   return ids.map((id) => resolveStage(resolving, id));
 }
 
@@ -49,7 +53,7 @@ export function resolveBranch(
   resolving: Resolving,
   id: string,
   { through, every, stages }: PipelineFile['evaluate'][string],
-): Omit<ResolvedBranch, 'stages'> & { readonly stages: readonly (ResolvedStage | undefined)[] } {
+): Omit<ResolvedBranch, 'stages'> & { readonly stages: readonly (PlacedStage | undefined)[] } {
   const { source, catalogue, errors } = resolving;
   const at = ['evaluate', id];
   const ids = source.keysAt(['stages']);
@@ -85,7 +89,7 @@ export function resolveBranch(
   };
 }
 
-function resolveStage({ source, catalogue, ...resolving }: Resolving, id: string): ResolvedStage | undefined {
+function resolveStage({ source, catalogue, ...resolving }: Resolving, id: string): PlacedStage | undefined {
   const path = ['stages', id];
   const refuse = (error: RlevError): undefined => {
     resolving.errors.push(error);

@@ -11,8 +11,8 @@ import type { Located } from './located.ts';
 import { override } from './override.ts';
 import { catalogueWith } from './own-stages.ts';
 import {
+  type PlacedStage,
   type ResolvedBranch,
-  type ResolvedStage,
   type Resolving,
   requireStages,
   resolveBranch,
@@ -22,7 +22,7 @@ import {
 import { keysAt, type PipelineFile, type PolicySection, pipelineSchema } from './schema.ts';
 import { pipelineData } from './to-yaml.ts';
 
-export type { ResolvedBranch, ResolvedStage } from './resolve-stage.ts';
+export type { PlacedStage, ResolvedBranch, ResolvedStage } from './resolve-stage.ts';
 
 /** A pipeline file, read, overridden and checked: everything that a run needs to know. */
 export interface Pipeline {
@@ -33,7 +33,7 @@ export interface Pipeline {
   readonly run: PipelineFile['run'];
   readonly policy: PolicySection | undefined;
   readonly policyPlace: Place;
-  readonly stages: readonly ResolvedStage[];
+  readonly stages: readonly PlacedStage[];
   readonly evaluate: readonly ResolvedBranch[];
   /** What was changed in silence, each in one sentence: parameters dropped by a swap. */
   readonly notices: readonly string[];

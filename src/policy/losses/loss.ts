@@ -32,6 +32,8 @@ export interface LossDefinition<P extends AggregateParams = AggregateParams> {
   readonly doc: string;
   readonly params: z.ZodType<P>;
   readonly needs: readonly LossColumn[];
+  /** Parameters that act only where the ratio to the policy before the update is not 1. */
+  readonly ofRatio?: readonly string[];
   perToken(inputs: LossInputs, params: P): LossOutputs;
 }
 

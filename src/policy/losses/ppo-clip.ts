@@ -15,6 +15,7 @@ export const ppoClip = defineLoss({
   use: 'loss/ppo-clip',
   doc: "PPO's clipped surrogate of the ratio to the policy before the update",
   needs: ['advantage', 'oldLogprobs'],
+  ofRatio: ['clip', 'dualClip'],
   params: withLength(
     z.strictObject({
       clip: z

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Columns } from '../../core/columns.ts';
 import { defineUpdate } from '../../core/stage.ts';
+import { losses } from './losses.ts';
 import { lossSchema, optimizerSettings, updateWith } from './settings.ts';
 
 /**
@@ -21,6 +22,8 @@ export const policyGradient = defineUpdate({
       .describe('Count only the response tokens that the column loss_mask marks.'),
   }),
   needs: ({ lossMask }): readonly Needed[] => [...always, ...(lossMask ? (['loss_mask'] as const) : [])],
+  parts: { loss: losses },
+  updates: ({ epochs, miniBatches }) => epochs * miniBatches,
   create: async (params, setup) => {
     const update = await updateWith(params, setup);
     return {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineUpdate } from '../../core/stage.ts';
+import { losses } from './losses.ts';
 import { lossSchema, optimizerSettings, updateWith } from './settings.ts';
 
 export const supervised = defineUpdate({
@@ -7,6 +8,8 @@ export const supervised = defineUpdate({
   summary: 'Updates the policy towards the responses as they stand.',
   params: z.strictObject({ loss: lossSchema('loss/cross-entropy'), ...optimizerSettings }),
   needs: () => ['prompt_tokens', 'response_tokens', 'temperature'],
+  parts: { loss: losses },
+  updates: ({ epochs, miniBatches }) => epochs * miniBatches,
   create: async (params, setup) => {
     const update = await updateWith(params, setup);
     return {

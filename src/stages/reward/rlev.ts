@@ -22,6 +22,7 @@ export const rlev = defineMap({
   }),
   needs: () => ['value', 'correct'],
   adds: () => ['scale', 'reward'],
+  scalesReward: (params) => params,
   create: ({ alpha, clip }) => ({
     run: ({ value, correct }) => {
       const scale = rlevScales(value, alpha, clip);

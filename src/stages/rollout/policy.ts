@@ -54,6 +54,7 @@ export const rolloutPolicy = defineMap({
   adds: () => added,
   replaces: () => ['row_id'],
   expands: ({ samples }) => samples,
+  sampling: (params) => params,
   create: (params, setup) => new PolicyRollout(params, setup),
 });
 

@@ -1,0 +1,75 @@
+import { RlevError } from '../../core/errors.ts';
+import { catalogueWith } from '../own-stages.ts';
+import { inspectPipeline, type LoadOptions, type Pipeline, readPipeline } from '../resolve.ts';
+import { evaluatesTrainingData, evaluationLacksColumns } from './evaluations.ts';
+import { errorFindings, type Finding, sorted } from './finding.ts';
+import { partsOf } from './parts.ts';
+import { readFiles } from './read-files.ts';
+import type { Rule } from './rule.ts';
+import { greedySampling, singleResponse, truncatedSampling } from './sampling.ts';
+import { neverReached } from './steps.ts';
+import { ratioWithoutEffect, updateWithoutRatio } from './updates.ts';
+import { cancelledValues, saturatedValues, uniformValues } from './values.ts';
+
+export interface LintOptions extends LoadOptions {
+  /** True leaves data and policy unread. */
+  readonly offline?: boolean;
+}
+
+const rules: readonly Rule[] = [
+  evaluationLacksColumns,
+  singleResponse,
+  greedySampling,
+  truncatedSampling,
+  cancelledValues,
+  uniformValues,
+  saturatedValues,
+  updateWithoutRatio,
+  ratioWithoutEffect,
+  neverReached,
+  evaluatesTrainingData,
+];
+
+/**
+ * Everything that can be said of a pipeline file before it runs: errors, warnings and infos, sorted by place. Does not
+ * throw for what is wrong with the file, the data or the policy.
+ */
+export async function lint(file: string, options: LintOptions): Promise<Finding[]> {
+  try {
+    const text = await readPipeline(file);
+    return await lintText(text, file, {
+      ...options,
+      catalogue: await catalogueWith(text, file, options),
+    });
+  } catch (error) {
+    if (error instanceof RlevError) return errorFindings(error, { file });
+    throw error;
+  }
+}
+
+/** The same from text; `file` is where paths are relative to and what findings name. */
+export async function lintText(text: string, file: string, options: LintOptions): Promise<Finding[]> {
+  const { pipeline, errors } = inspectPipeline(text, file, options);
+  const structure = errors.flatMap((error) => errorFindings(error, { file }));
+  return sorted([...structure, ...(pipeline ? await lintPipeline(pipeline, options) : [])]);
+}
+
+/** What can be said of a pipeline that is resolved, beyond its structure. */
+export async function lintPipeline(
+  pipeline: Pipeline,
+  { catalogue, offline = false }: Pick<LintOptions, 'catalogue' | 'offline'>,
+): Promise<Finding[]> {
+  const { parts, errors } = await partsOf(pipeline.stages, pipeline.source);
+  const files = offline ? { findings: [], training: undefined } : await readFiles(pipeline);
+  const context = {
+    pipeline,
+    alternatives: [...catalogue.values()],
+    parts,
+    data: files.training,
+  };
+  return sorted([
+    ...errors.flatMap((error) => errorFindings(error, { file: pipeline.file })),
+    ...files.findings,
+    ...rules.flatMap((rule) => rule(context)),
+  ]);
+}

@@ -1,0 +1,46 @@
+import { didYouMean } from '../../core/did-you-mean.ts';
+import { RlevError, show } from '../../core/errors.ts';
+import { findings } from '../findings.ts';
+import type { Located } from '../located.ts';
+import type { PlacedStage } from '../resolve-stage.ts';
+import { keysAt } from '../schema.ts';
+import type { Part } from './rule.ts';
+
+export interface PartsOf {
+  readonly parts: readonly Part[];
+  readonly errors: readonly RlevError[];
+}
+
+/** The parts of a pipeline's stages, losses for one, with what is wrong with their parameters. */
+export async function partsOf(stages: readonly PlacedStage[], source: Located): Promise<PartsOf> {
+  const parts: Part[] = [];
+  const errors: RlevError[] = [];
+  for (const stage of stages) {
+    for (const [key, catalogueOf] of Object.entries(stage.definition.parts ?? {})) {
+      const given = (stage.params as Readonly<Record<string, unknown>>)[key];
+      const { use, ...params } = given as { use: string; [key: string]: unknown };
+      if (use.includes('#')) continue;
+      const catalogue = await catalogueOf();
+      const definition = catalogue[use];
+      const path = ['stages', stage.id, key];
+      if (!definition) {
+        errors.push(
+          new RlevError({
+            code: 'config/unknown-stage',
+            message: `There is no ${key} called ${show(use)}.`,
+            value: use,
+            place: source.placeOf([...path, 'use']),
+            help: didYouMean(use, Object.keys(catalogue)),
+          }),
+        );
+        continue;
+      }
+      const parsed = definition.params.safeParse(params);
+      if (!parsed.success) {
+        errors.push(...findings(parsed.error, source, path, (below) => keysAt(definition.params, below)));
+      }
+      parts.push({ stage, path: [key], use, definition });
+    }
+  }
+  return { parts, errors };
+}

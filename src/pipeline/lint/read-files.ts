@@ -1,0 +1,160 @@
+import { relative, resolve as resolvePath } from 'node:path';
+import { columnsOf as columnData } from '../../core/encode.ts';
+import { RlevError, RlevErrors } from '../../core/errors.ts';
+import type { Policy } from '../../core/services.ts';
+import type { Dataset, MapStage, Scope, SourceStage } from '../../core/stage.ts';
+import { readPolicy } from '../../policy/read-policy.ts';
+import type { WiredStage } from '../../streams/cohort.ts';
+import { createStage, setupOf } from '../assemble.ts';
+import { columnsOf } from '../flow.ts';
+import type { Pipeline } from '../resolve.ts';
+import type { PlacedStage } from '../resolve-stage.ts';
+import { errorFindings, type Finding } from './finding.ts';
+import type { TrainingData } from './rule.ts';
+
+export interface FilesRead {
+  readonly findings: readonly Finding[];
+  readonly training: TrainingData | undefined;
+}
+
+/**
+ * Reads what a pipeline names: the policy's configuration and tokenizer, and the questions of each flow, which every
+ * stage sees as it does before a run. No weights are read, no engine is opened, nothing is sampled.
+ */
+export async function readFiles(pipeline: Pipeline): Promise<FilesRead> {
+  const findings: Finding[] = [];
+  const note = (error: unknown, place = pipeline.policyPlace): void => {
+    if (error === unreadable) return;
+    const known =
+      error instanceof RlevError
+        ? error
+        : new RlevError({
+            code: 'stage/failed',
+            message: error instanceof Error ? error.message : String(error),
+          });
+    findings.push(...errorFindings(known, lastPlace(known) ?? place).map(shortened));
+  };
+  const policy = await policyOf(pipeline, note);
+  const open = (): Policy | undefined => {
+    if (pipeline.policy && !policy) throw unreadable;
+    return policy;
+  };
+  let training: TrainingData | undefined;
+  const flows: [Scope, readonly PlacedStage[]][] = [
+    ['train', pipeline.stages],
+    ...pipeline.evaluate.map(({ id, stages }): [Scope, readonly PlacedStage[]] => [`eval:${id}`, stages]),
+  ];
+  for (const [scope, stages] of flows) {
+    const wired: WiredStage[] = [];
+    try {
+      for (const stage of stages) {
+        // An update trains: it needs a whole policy, and no data before a run.
+        if (stage.definition.kind === 'update') continue;
+        try {
+          wired.push(await createStage(stage, setupOf(pipeline, stage, open, { notice: () => undefined })));
+        } catch (error) {
+          note(error, stage.place);
+        }
+      }
+      const dataset = await prepare(wired, note);
+      if (scope === 'train' && dataset) training = { dataset, values: await valuesOf(wired, dataset) };
+    } finally {
+      await Promise.allSettled(wired.map(async ({ stage }) => stage.close?.()));
+    }
+  }
+  return { findings, training };
+}
+
+/** Where the last of several errors stands: what is said of the rest, which have no place, goes there. */
+function lastPlace(error: RlevError): Finding['place'] | undefined {
+  return error instanceof RlevErrors ? error.errors.findLast((e) => e.place)?.place : undefined;
+}
+
+/** Stands for a policy that is named and cannot be read, which is a finding already. */
+const unreadable = new RlevError({
+  code: 'policy/checkpoint',
+  message: 'The policy cannot be read.',
+  place: { file: '' },
+});
+
+type Note = (error: unknown, place?: Finding['place']) => void;
+
+async function policyOf(pipeline: Pipeline, note: Note): Promise<Policy | undefined> {
+  const { policy: section, base, source } = pipeline;
+  if (!section) return undefined;
+  const key = section.from !== undefined ? 'from' : 'tokenizer';
+  try {
+    const text = await readPolicy({
+      ...(section.from !== undefined && { from: resolvePath(base, section.from) }),
+      ...(section.init && { init: { ...section.init, kvHeads: section.init.kvHeads ?? section.init.heads } }),
+      ...(section.tokenizer !== undefined && { tokenizer: resolvePath(base, section.tokenizer) }),
+    });
+    return text as Policy;
+  } catch (error) {
+    const place = source.placeOf(['policy', key]);
+    if (!(error instanceof RlevError)) note(error, place);
+    else {
+      const errors = error instanceof RlevErrors ? error.errors : [error];
+      for (const { code, summary, place: at, help } of errors) {
+        const file = at ? `${shortPath(at.file)}: ` : '';
+        note(new RlevError({ code, message: `${file}${summary}`, place, ...(help && { help }) }));
+      }
+    }
+    return undefined;
+  }
+}
+
+async function prepare(wired: readonly WiredStage[], note: Note): Promise<Dataset | undefined> {
+  const [first] = wired;
+  if (first?.definition.kind !== 'source') return undefined;
+  try {
+    const dataset = await (first.stage as SourceStage).dataset();
+    for (const { stage, place } of wired) {
+      try {
+        await stage.prepare?.(dataset);
+      } catch (error) {
+        note(error, place);
+      }
+    }
+    return dataset;
+  } catch (error) {
+    note(error, first.place);
+    return undefined;
+  }
+}
+
+/** v(x) of each question, where the stage that adds it reads nothing but the questions. */
+async function valuesOf(wired: readonly WiredStage[], dataset: Dataset): Promise<Float64Array | undefined> {
+  const there = dataset.batch.schema.fields.map((field) => field.name);
+  for (const { definition, params, stage, id, place } of wired) {
+    if (definition.kind !== 'map' || !definition.adds(params).includes('value')) continue;
+    const { needs } = columnsOf({ id, use: definition.name, definition, params, place });
+    if (!needs.every((column) => there.includes(column))) return undefined;
+    const event = {
+      step: 0,
+      round: 0,
+      scope: 'train',
+      seed: 0,
+      policyVersion: 0,
+      signal: new AbortController().signal,
+    } as const;
+    try {
+      const { value } = await (stage as MapStage).run(columnData(dataset.batch, needs), event);
+      return value as Float64Array;
+    } catch {
+      // What fails here fails in a run with its place; a check of the scale is not the one to say so.
+      return undefined;
+    }
+  }
+  return undefined;
+}
+
+function shortened(finding: Finding): Finding {
+  return { ...finding, place: { ...finding.place, file: shortPath(finding.place.file) } };
+}
+
+/** A path below the working directory as it is written from there. */
+function shortPath(file: string): string {
+  const short = relative('.', file);
+  return file.startsWith('/') && !short.startsWith('..') ? short : file;
+}

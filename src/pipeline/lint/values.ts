@@ -1,0 +1,138 @@
+import { z } from 'zod';
+import type { MapDefinition, StageDefinition, ValueScale } from '../../core/stage.ts';
+import { scaleSentence, scaleSummary } from '../../report/values.ts';
+import { columnsOf } from '../flow.ts';
+import type { PlacedStage } from '../resolve-stage.ts';
+import type { Finding } from './finding.ts';
+import type { Rule } from './rule.ts';
+
+type Divisor = ReturnType<NonNullable<MapDefinition['dividesBy']>>;
+
+/**
+ * s(x) is the same for all responses to a question. An estimator that divides by the standard deviation or the mean of
+ * a question's rewards divides s(x) away.
+ */
+export const cancelledValues: Rule = ({ pipeline, alternatives }) => {
+  const scaled = scaledReward(pipeline.stages);
+  if (!scaled) return [];
+  return estimators(scaled.after).flatMap(({ stage, divisor }): Finding[] => {
+    if (divisor !== 'group-std' && divisor !== 'group-mean') return [];
+    const statistic = divisor === 'group-std' ? 'standard deviation' : 'mean';
+    const keeping = alternatives.filter((d) => divisorByDefault(d) === 'nothing' && readsReward(d));
+    const ways = [
+      ...switches(stage).map((change) => `set ${change}`),
+      ...(keeping.length > 0 ? [`take ${keeping.map((d) => d.name).join(' or ')}`] : []),
+      'take a reward without values, if that is what you mean to compare with',
+    ];
+    return [
+      {
+        severity: 'warning',
+        code: 'value/cancelled',
+        place: stage.placeOf(['use']) ?? stage.place,
+        message: `${stage.use} divides by the ${statistic} of the rewards of each question, and s(x) of ${scaled.stage.use}, the same for all of them, cancels: what a question is worth has no effect.`,
+        help: sentence(ways),
+      },
+    ];
+  });
+};
+
+/**
+ * A scale that all questions share is cancelled by whitening over the batch exactly, and by AdamW, which divides by
+ * the size of the gradient, under every estimator.
+ */
+export const uniformValues: Rule = ({ pipeline, data }) => {
+  const scaled = scaledReward(pipeline.stages);
+  if (!scaled) return [];
+  const { stage, scale } = scaled;
+  const constant = scale.alpha === 0 ? 'alpha' : scale.clip === 0 ? 'clip' : undefined;
+  const summary = data?.values && scaleSummary(data.values, scale.alpha, scale.clip);
+  if (!constant && summary?.s_min !== summary?.s_max) return [];
+  if (!constant && !summary) return [];
+  const whitens = estimators(scaled.after).some(({ divisor }) => divisor === 'batch-std');
+  const why = constant
+    ? `${constant} 0 makes s(x) = 1 for every question`
+    : `s(x) is ${summary!.s_min} for all ${summary!.n} questions of the data`;
+  const canceller = whitens
+    ? 'whitening divides such a scale out exactly'
+    : 'AdamW divides by the size of the gradient, and such a scale with it';
+  return [
+    {
+      severity: 'warning',
+      code: 'value/uniform',
+      place: (constant && stage.placeOf([constant])) ?? stage.placeOf(['use']) ?? stage.place,
+      message: `${why}, and a scale that all questions share teaches nothing: ${canceller}.`,
+      help: 'Give questions different points, lower alpha where all of them saturate, or take a reward without values.',
+    },
+  ];
+};
+
+/** Where alpha * v(x) reaches the clip for more than half of the questions, values count alike for most. */
+export const saturatedValues: Rule = ({ pipeline, data }) => {
+  const scaled = scaledReward(pipeline.stages);
+  if (!scaled || !data?.values) return [];
+  const { stage, scale } = scaled;
+  const summary = scaleSummary(data.values, scale.alpha, scale.clip);
+  if (summary.saturated_share <= 0.5 || summary.s_min === summary.s_max) return [];
+  const largest = data.values.reduce((a, b) => Math.max(a, b));
+  const fitting = Number((scale.clip / largest).toPrecision(2));
+  return [
+    {
+      severity: 'warning',
+      code: 'value/saturated',
+      place: stage.placeOf(['alpha']) ?? stage.placeOf(['use']) ?? stage.place,
+      message: scaleSentence(summary),
+      help: `alpha: ${fitting} would tell all values up to ${Number(largest.toPrecision(3))} apart.`,
+    },
+  ];
+};
+
+/** The last stage that scales rewards by value, where one after it reads them, and what comes after it. */
+function scaledReward(
+  stages: readonly PlacedStage[],
+): { stage: PlacedStage; scale: ValueScale; after: readonly PlacedStage[] } | undefined {
+  for (let i = stages.length - 1; i >= 0; i--) {
+    const { definition, params } = stages[i]!;
+    if (definition.kind !== 'map' || !definition.adds(params).includes('reward')) continue;
+    const scale = definition.scalesReward?.(params);
+    const after = stages.slice(i + 1);
+    const read = after.some((stage) => columnsOf(stage).needs.includes('reward'));
+    return scale && read ? { stage: stages[i]!, scale, after } : undefined;
+  }
+  return undefined;
+}
+
+function estimators(stages: readonly PlacedStage[]): { stage: PlacedStage; divisor: Divisor }[] {
+  return stages.flatMap((stage) => {
+    const { definition, params } = stage;
+    if (definition.kind !== 'map' || !definition.dividesBy) return [];
+    return [{ stage, divisor: definition.dividesBy(params) }];
+  });
+}
+
+/** Changes of one parameter, on or off, after which the estimator divides by nothing: `std: false`. */
+function switches({ definition, params }: PlacedStage): string[] {
+  if (definition.kind !== 'map') return [];
+  const given = params as Readonly<Record<string, unknown>>;
+  return Object.keys(given).flatMap((key) => {
+    if (typeof given[key] !== 'boolean') return [];
+    return definition.dividesBy!({ ...given, [key]: !given[key] }) === 'nothing'
+      ? [`${key}: ${!given[key]}`]
+      : [];
+  });
+}
+
+function divisorByDefault(definition: StageDefinition): Divisor | undefined {
+  if (definition.kind !== 'map' || !definition.dividesBy) return undefined;
+  const parsed = z.safeParse(definition.params, {});
+  return parsed.success ? definition.dividesBy(parsed.data) : undefined;
+}
+
+function readsReward(definition: StageDefinition): boolean {
+  const parsed = z.safeParse(definition.params, {});
+  return definition.kind === 'map' && parsed.success && definition.needs(parsed.data).includes('reward');
+}
+
+function sentence(ways: readonly string[]): string {
+  const text = `${ways.slice(0, -1).join('; ')}${ways.length > 1 ? '; or ' : ''}${ways.at(-1)}.`;
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { type Finding, lintCodes } from '../../../src/pipeline/lint/finding.ts';
+import { lintText } from '../../../src/pipeline/lint/lint.ts';
+import { builtInStages } from '../../../src/stages/catalogue.ts';
+
+const sections = readFileSync('docs/lint.md', 'utf8').split(/^## /m).slice(1);
+
+/** What lint says of a change to pipelines/rlev.yaml. */
+function linted(patch: string, offline: boolean): Promise<Finding[]> {
+  return lintText(`rlev: 1\nextends: rlev.yaml\n${patch}`, 'pipelines/patch.yaml', {
+    catalogue: builtInStages,
+    offline,
+  });
+}
+
+describe('docs/lint.md', () => {
+  it('has an entry for each code, and no other', () => {
+    const codes = sections.map((section) => /^`(.*)`/.exec(section)?.[1]);
+    expect(codes).to.have.members(Object.keys(lintCodes));
+  });
+
+  for (const section of sections) {
+    const [, code] = /^`(.*)`/.exec(section)!;
+    const [, severity] = /^(Error|Warning|Info)/m.exec(section)!;
+    const offline = code !== 'value/saturated';
+    const [wrong, right] = [...section.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1]!);
+
+    it(`shows what is wrong: ${code}`, async () => {
+      const found = (await linted(wrong!, offline)).filter((finding) => finding.code === code);
+      expect(found).not.to.be.empty;
+      for (const finding of found) {
+        expect(finding.severity).to.equal(severity!.toLowerCase());
+        expect(finding.message).to.match(/^[\w`].*\.$/);
+        expect(finding.help).to.match(/\.$/);
+        expect(finding.place).to.include.keys('file', 'line', 'column');
+      }
+    });
+
+    it(`shows what is right: ${code}`, async () => {
+      const found = await linted(right!, offline);
+      expect(found.filter((finding) => finding.code === code)).to.deep.equal([]);
+      expect(found.filter((finding) => finding.severity === 'error')).to.deep.equal([]);
+    });
+  }
+});

@@ -1,0 +1,172 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { expect } from 'chai';
+import { RlevErrors } from '../../../src/core/errors.ts';
+import { checkBeforeRun } from '../../../src/pipeline/lint/before-run.ts';
+import { type Finding, formatFinding } from '../../../src/pipeline/lint/finding.ts';
+import { type LintOptions, lint, lintText } from '../../../src/pipeline/lint/lint.ts';
+import { resolvePipeline } from '../../../src/pipeline/resolve.ts';
+import { builtInStages } from '../../../src/stages/catalogue.ts';
+
+const good = `rlev: 1
+run: { steps: 4 }
+policy: { from: ../fixtures/models/tiny-llama }
+stages:
+  prompts: { use: prompts/exam, file: ../fixtures/exams/smoke.jsonl, template: "{question}\\n" }
+  rollout: { use: rollout/policy, samples: 2, maxTokens: 6 }
+  verify: { use: verify/numeric }
+  value: { use: value/points }
+  reward: { use: reward/rlev, alpha: 1 }
+  advantage: { use: advantage/rloo }
+  optimize:
+    use: optimize/policy-gradient
+    loss: { use: loss/reinforce }
+evaluate:
+  greedy: { through: value, stages: { prompts: { file: other.jsonl }, rollout: { temperature: 0 } } }
+`;
+
+const question = { question: '1+1', reference: '2', points: 1, exam_total: 10 };
+
+describe('lint', () => {
+  const options: LintOptions = { catalogue: builtInStages };
+  const linted = async (text: string, more: Partial<LintOptions> = {}): Promise<string[]> =>
+    (await lintText(text, 'pipelines/p.yaml', { ...options, offline: true, ...more })).map(
+      (f) => formatFinding(f).split('\n')[0]!,
+    );
+
+  it('finds nothing in a pipeline that is right', async () => {
+    expect(await linted(good)).to.deep.equal([]);
+  });
+
+  it('finds nothing but what is no harm in the pipelines that are shipped', async () => {
+    for (const file of ['rlev', 'sft', 'smoke']) {
+      const findings = await lint(`pipelines/${file}.yaml`, { ...options, offline: true });
+      expect(findings.filter((f) => f.severity !== 'info')).to.deep.equal([]);
+    }
+  });
+
+  it('prints all findings at once, by place, rules beside structure', async () => {
+    const text = good
+      .replace('steps: 4', 'steps: 4, checkpoint: { every: 9 }')
+      .replace('samples: 2', 'samples: 1')
+      .replace('use: verify/numeric', 'use: verify/numerik')
+      .replace('alpha: 1', 'alhpa: 1');
+    expect(await linted(text)).to.deep.equal([
+      'pipelines/p.yaml:2:39 warning setting/never The checkpoint is due every 9 steps, and the run has 4: there is one at its end, and none on the way.',
+      'pipelines/p.yaml:6:44 error group/single advantage/rloo compares the responses to a question with each other, and there is one of them: every advantage is 0, and nothing can be learnt.',
+      'pipelines/p.yaml:7:18 error config/unknown-stage No stage is called "verify/numerik".',
+      'pipelines/p.yaml:9:31 error config/unknown-key Nothing reads the key stages.reward.alhpa.',
+    ]);
+  });
+
+  it('says which column is missing, and which line adds it too late', async () => {
+    const lines = good.split('\n');
+    const late = [...lines.slice(0, 8), lines[9]!, lines[8]!, ...lines.slice(10)].join('\n');
+    const [finding] = await lintText(late, 'p.yaml', { ...options, offline: true });
+    expect(formatFinding(finding!)).to.equal(
+      'p.yaml:9:3 error config/columns advantage/rloo needs the column `reward`, which no stage before line 9 adds.\n  reward (reward/rlev) adds it at line 10: move it up.',
+    );
+  });
+
+  it('finds the parameters of a loss at their place', async () => {
+    expect(await linted(good.replace('loss/reinforce', 'loss/ppo-clip, clap: 3'))).to.deep.equal([
+      'pipelines/p.yaml:13:33 error config/unknown-key Nothing reads the key stages.optimize.loss.clap.',
+    ]);
+    expect(await linted(good.replace('loss/reinforce', 'loss/ppo-clip, dualClip: 0.5'))).to.deep.equal([
+      'pipelines/p.yaml:13:43 error config/type stages.optimize.loss.dualClip is 0.5; it takes a number above 1.',
+      'pipelines/p.yaml:13:43 info setting/no-effect dualClip of loss/ppo-clip has no effect: with one update on each cohort and inFlight 1, the policy that is updated is the one that sampled, and their ratio is 1.',
+    ]);
+    const [finding] = await lintText(good.replace('loss/reinforce', 'loss/reinforced'), 'p.yaml', {
+      ...options,
+      offline: true,
+    });
+    expect(finding).to.deep.include({ code: 'config/unknown-stage', help: 'Did you mean `loss/reinforce`?' });
+  });
+
+  it('refuses an evaluation that ends before its report has its columns', async () => {
+    expect(await linted(good.replace('through: value', 'through: verify'))).to.deep.equal([
+      'pipelines/p.yaml:15:22 error config/columns The evaluation greedy ends before `value` is added, and its report needs it.',
+    ]);
+  });
+
+  it('says what reads from a file that is not there', async () => {
+    const [finding] = await lint('none.yaml', options);
+    expect(finding).to.deep.include({ severity: 'error', code: 'data/missing-file' });
+  });
+
+  describe('reading data and policy', () => {
+    let folder: string;
+    before(() => {
+      folder = mkdtempSync(join(tmpdir(), 'rlev-lint-'));
+    });
+    after(() => rmSync(folder, { recursive: true, force: true }));
+
+    const reading = async (text: string, rows: readonly object[]): Promise<Finding[]> => {
+      writeFileSync(join(folder, 'other.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+      const models = relative(folder, 'fixtures');
+      const file = join(folder, 'p.yaml');
+      return lintText(text.replaceAll('../fixtures', models), file, options);
+    };
+
+    it('finds what is wrong with questions, by their line', async () => {
+      const findings = await reading(good, [
+        { id: 'a', ...question },
+        { id: 'b', ...question, points: -1 },
+        { id: 'a', ...question },
+      ]);
+      expect(findings.map((f) => [f.code, f.place.line])).to.deep.equal([
+        ['data/value', 2],
+        ['data/duplicate', 3],
+      ]);
+    });
+
+    it('finds prompts that leave no room for a response, and a policy that is not there', async () => {
+      const rows = [{ id: 'a', ...question }];
+      const long = await reading(good.replace('maxTokens: 6', 'maxTokens: 4096'), rows);
+      expect(long.map((f) => f.code)).to.include('policy/context');
+      const gone = await reading(good.replace('tiny-llama', 'tiny-lama'), rows);
+      expect(gone.map((f) => [f.code, f.place.line, f.place.column])).to.deep.equal([
+        ['policy/checkpoint', 3, 17],
+      ]);
+    });
+
+    it('tells how many questions stand at the top of the scale, or that all do', async () => {
+      const text = good
+        .replace('file: ../fixtures/exams/smoke.jsonl', 'file: other.jsonl')
+        .replace('alpha: 1', 'alpha: 10')
+        .replace(/evaluate:[\s\S]*/, '');
+      const rows = (points: readonly number[]): object[] =>
+        points.map((p, i) => ({ id: `${i}`, ...question, points: p, exam_total: 100 }));
+      const [saturated] = await reading(text, rows([1, 10, 20, 40]));
+      expect(saturated).to.deep.include({ severity: 'warning', code: 'value/saturated' });
+      expect(saturated!.message).to.include('3 of them (75.0%)');
+      expect(saturated!.help).to.include('alpha: 2.5');
+      const [uniform] = await reading(text, rows([10, 20, 40]));
+      expect(uniform).to.deep.include({ severity: 'warning', code: 'value/uniform' });
+      expect(uniform!.message).to.match(/^s\(x\) is 2 for all 3 questions/);
+      expect(await reading(text, rows([1, 2, 10]))).to.deep.equal([]);
+    });
+  });
+});
+
+describe('a run', () => {
+  const checked = async (text: string): Promise<string[]> => {
+    const warnings: string[] = [];
+    const pipeline = resolvePipeline(text, 'pipelines/p.yaml', { catalogue: builtInStages });
+    await checkBeforeRun(pipeline, builtInStages, (w) => warnings.push(w));
+    return warnings;
+  };
+  const text = good.replace(/evaluate:[\s\S]*/, '');
+
+  it('shows what lint warns of', async () => {
+    const [warning] = await checked(text.replace('advantage/rloo', 'advantage/grpo'));
+    expect(warning).to.match(/^pipelines\/p\.yaml:10:21 warning value\/cancelled /);
+  });
+
+  it('is refused where lint finds an error', async () => {
+    const error = await checked(text.replace('samples: 2', 'samples: 1')).catch((e: unknown) => e);
+    expect(error).to.be.instanceOf(RlevErrors);
+    expect((error as RlevErrors).message).to.match(/^pipelines\/p\.yaml:6:44: config\/lint: group\/single: /);
+  });
+});
