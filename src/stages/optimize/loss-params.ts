@@ -3,18 +3,12 @@ import { type Place, RlevError, show } from '../../core/errors.ts';
 import type { LossSpec } from '../../core/services.ts';
 import type { StageSetup } from '../../core/stage.ts';
 import type { LossDefinition } from '../../policy/losses/loss.ts';
-import type { LossCatalogue } from '../../policy/losses/loss.ts';
 import { parameterErrors } from '../parameter-errors.ts';
 
 /** `{ use, ...parameters }`, as it stands in the pipeline file. */
 export interface LossParams {
   readonly use: string;
   readonly [name: string]: unknown;
-}
-
-/** The losses that the package brings. They bring the tensor library with them, which takes half a second to load. */
-export async function losses(): Promise<LossCatalogue> {
-  return (await import('../../policy/losses/catalogue.ts')).standardLosses;
 }
 
 /** The loss as a trainer takes it. */
