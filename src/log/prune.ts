@@ -1,0 +1,83 @@
+import { dirname } from 'node:path';
+import { removeCheckpoint } from './checkpoints.ts';
+import { ioError, nodeFiles } from './files.ts';
+import { toLine } from './journal.ts';
+import { systemProcesses, takeLock } from './lock.ts';
+import { openRun } from './run-directory.ts';
+import { prunedFiles } from './segments.ts';
+import type { VerifyOptions } from './verify.ts';
+
+export interface PruneOptions {
+  /** How many of the newest checkpoints stay; by default all. */
+  readonly checkpoints?: number;
+  /** Files of columns go whose events are all of steps before this one; by default none. */
+  readonly before?: number;
+}
+
+/** What goes to make room. The journal stays as it is. */
+export interface Pruning {
+  readonly directory: string;
+  readonly checkpoints: readonly string[];
+  readonly files: readonly { readonly file: string; readonly bytes: number }[];
+}
+
+/** What pruning would remove. @throws RlevError as `openRun` */
+export async function planPrune(
+  directory: string,
+  { checkpoints = Infinity, before = 0 }: PruneOptions,
+  options: VerifyOptions = {},
+): Promise<Pruning> {
+  const files = options.files ?? nodeFiles();
+  const log = await openRun(directory, { files, write: false });
+  const there: string[] = [];
+  const lastStep = new Map<string, number>();
+  for await (const { kind, key, segment, data } of log.entries()) {
+    if (segment) lastStep.set(segment.file, Math.max(key.step, lastStep.get(segment.file) ?? 0));
+    const path = kind === 'checkpoint' ? String(data?.directory) : undefined;
+    if (path && (await files.list(`${directory}/${path}`)).length > 0) there.push(path);
+  }
+  const old = [...lastStep].filter(([, step]) => step < before);
+  const sized = await Promise.all(
+    old.map(async ([file]) => ({ file, bytes: (await files.size(`${directory}/${file}`)) ?? 0 })),
+  );
+  await log.close();
+  return {
+    directory,
+    checkpoints: there.slice(0, Math.max(0, there.length - Math.max(1, checkpoints))),
+    files: sized.filter(({ bytes }) => bytes > 0),
+  };
+}
+
+/**
+ * Removes what the plan says. The names of removed files of columns go to `pruned.json` first, so that their absence
+ * is no damage.
+ *
+ * @throws RlevError `run/locked` where a process has the run; `run/io`.
+ */
+export async function pruneRun(
+  { directory, checkpoints, files: old }: Pruning,
+  options: VerifyOptions = {},
+): Promise<void> {
+  const files = options.files ?? nodeFiles();
+  const release = await takeLock(files, `${directory}/lock`, options.processes ?? systemProcesses);
+  try {
+    for (const path of checkpoints) await removeCheckpoint(files, directory, path);
+    if (old.length === 0) return;
+    const names = new Set([...(await prunedFiles(files, directory)), ...old.map((f) => f.file)]);
+    const list = `${directory}/pruned.json`;
+    await files.remove(`${list}.new`);
+    await files.append(`${list}.new`, new TextEncoder().encode(toLine({ files: [...names] }).text));
+    await files.sync(`${list}.new`);
+    await files.rename(`${list}.new`, list);
+    await files.sync(directory);
+    for (const { file } of old) {
+      await files.remove(`${directory}/${file}`);
+      await files.sync(dirname(`${directory}/${file}`));
+    }
+  } catch (error) {
+    throw ioError(error, directory);
+  } finally {
+    await release();
+    await files.close();
+  }
+}

@@ -1,0 +1,72 @@
+import { type Batch, takeRows } from '../core/encode.ts';
+import { RlevError } from '../core/errors.ts';
+import type { Address } from './address.ts';
+import type { EventLog } from './event-log.ts';
+import { cohortsAt, cohortsOf, joinedBatch, type RecordedCohort } from './join.ts';
+
+export interface SelectOptions {
+  /** Columns of any stage up to the address, joined; by default those of the stage, or all where none is addressed. */
+  readonly columns?: readonly string[];
+  /** First and last row of all that is selected, from 0, both included. */
+  readonly rows?: { readonly first: number; readonly last: number };
+}
+
+/**
+ * What an address names, a batch a cohort, in order of steps. Memory does not grow with the run.
+ *
+ * @throws RlevError `run/not-found` for a step, stage or column that is not there, with those that are; `run/corrupt`.
+ */
+export async function* selectBatches(
+  log: EventLog,
+  { step, scope, stage }: Omit<Address, 'run'>,
+  { columns, rows }: SelectOptions = {},
+): AsyncGenerator<Batch> {
+  const { first = 0, last = Number.POSITIVE_INFINITY } = rows ?? {};
+  let at = 0;
+  for await (const cohort of step === undefined
+    ? cohortsOf(log, { scope })
+    : await cohortsAt(log, step, scope)) {
+    const batch = await batchOfCohort(log, cohort, stage, columns);
+    const from = Math.max(0, first - at);
+    const to = Math.min(batch.numRows, last - at + 1);
+    at += batch.numRows;
+    if (from === 0 && to === batch.numRows) yield batch;
+    else if (from < to)
+      yield takeRows(
+        batch,
+        Int32Array.from({ length: to - from }, (_, i) => from + i),
+      );
+    if (at > last) return;
+  }
+}
+
+async function batchOfCohort(
+  log: EventLog,
+  cohort: RecordedCohort,
+  stage: string | undefined,
+  columns: readonly string[] | undefined,
+): Promise<Batch> {
+  const upTo = stage === undefined ? {} : { upTo: stage };
+  if (stage === undefined || columns)
+    return joinedBatch(log, cohort, { ...upTo, ...(columns && { columns }) });
+  const own = cohort.entries.findLast((e) => e.key.stage === stage);
+  // a selection is seen in the rows that it leaves, and an unknown stage is refused there
+  if (!own || own.kind === 'select') return joinedBatch(log, cohort, upTo);
+  return log.read(own);
+}
+
+/**
+ * Reads `0..9` or `5`.
+ *
+ * @throws RlevError `usage/arguments`
+ */
+export function parseRows(text: string): { readonly first: number; readonly last: number } {
+  const [, first, last] = /^(\d+)(?:\.\.(\d+))?$/.exec(text) ?? [];
+  if (first !== undefined && Number(last ?? first) >= Number(first))
+    return { first: Number(first), last: Number(last ?? first) };
+  throw new RlevError({
+    code: 'usage/arguments',
+    message: 'Rows are written as 0..9, from 0, both included.',
+    value: text,
+  });
+}

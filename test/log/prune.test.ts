@@ -1,0 +1,77 @@
+import { expect } from 'chai';
+import { planPrune, pruneRun } from '../../src/log/prune.ts';
+import { createRun, openRun } from '../../src/log/run-directory.ts';
+import { verifyRun } from '../../src/log/verify.ts';
+import { errorOf } from '../support/stage.ts';
+import { all, columnsDraft, origin, pipeline } from './events.ts';
+import { FakeFiles } from './fake-files.ts';
+
+/** Four steps, a file of columns and a checkpoint each. */
+async function run(): Promise<FakeFiles> {
+  const files = new FakeFiles();
+  const log = await createRun('/run', origin, pipeline, { files, rotateAt: 1 });
+  for (const step of [0, 1, 2, 3]) {
+    await log.append(columnsDraft(step));
+    await log.checkpoint({
+      key: { step, round: 0, part: 0, stage: 'checkpoint', scope: 'train' },
+      use: 'checkpoint',
+      params: {},
+      parents: [],
+      keep: 9,
+      write: (directory) => files.append(`${directory}/model`, new Uint8Array(4)),
+    });
+  }
+  await log.close();
+  return files;
+}
+
+describe('log/prune', () => {
+  it('plans what goes, and changes nothing', async () => {
+    const files = await run();
+    const paths = files.paths();
+    const plan = await planPrune('/run', { checkpoints: 2, before: 3 }, { files });
+    expect(plan.checkpoints).to.deep.equal(['checkpoints/000000', 'checkpoints/000001']);
+    expect(plan.files.map((f) => f.file)).to.deep.equal(
+      [1, 2, 3].map((n) => `events/rollout.000${n}.arrows`),
+    );
+    expect(files.paths()).to.deep.equal(paths);
+    expect(await planPrune('/run', {}, { files })).to.deep.include({ checkpoints: [], files: [] });
+  });
+
+  it('removes that, and leaves a run that verifies, reads and goes on', async () => {
+    const files = await run();
+    await pruneRun(await planPrune('/run', { checkpoints: 1, before: 2 }, { files }), { files });
+    await pruneRun(await planPrune('/run', { checkpoints: 1, before: 9 }, { files }), { files });
+    expect(files.paths().filter((p) => /events|checkpoints/.test(p))).to.deep.equal([
+      '/run/checkpoints/000003/model',
+    ]);
+    const verified = await verifyRun('/run', { files });
+    expect(verified.findings).to.deep.equal([]);
+    expect(verified.remnants).to.deep.equal([]);
+    expect(verified.pruned).to.have.length(4);
+
+    const log = await openRun('/run', { files, write: true });
+    const [first] = await all(log);
+    const error = await errorOf(() => log.read(first!), 'run/not-found');
+    expect(error.message).to.include('were pruned');
+    const next = await log.append(columnsDraft(4));
+    expect(next.segment!.file).to.equal('events/rollout.0005.arrows');
+    await log.read(next);
+    await log.close();
+    expect((await verifyRun('/run', { files })).findings).to.deep.equal([]);
+  });
+
+  it('keeps at least one checkpoint', async () => {
+    const plan = await planPrune('/run', { checkpoints: 0 }, { files: await run() });
+    expect(plan.checkpoints).to.have.length(3);
+  });
+
+  it('does not hide damage: a file that is gone and not on the list', async () => {
+    const files = await run();
+    await pruneRun(await planPrune('/run', { before: 1 }, { files }), { files });
+    await files.remove('/run/events/rollout.0002.arrows');
+    expect((await verifyRun('/run', { files })).findings.map((f) => f.seq)).to.deep.equal([3]);
+    files.put('/run/pruned.json', new Uint8Array(3));
+    expect((await verifyRun('/run', { files })).findings[0]!.error.place?.file).to.equal('/run/pruned.json');
+  });
+});
