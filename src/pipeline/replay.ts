@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { basename, join, relative, resolve as resolvePath } from 'node:path';
 import { RlevError } from '../core/errors.ts';
 import type { Catalogue } from '../core/stage.ts';
@@ -211,24 +212,28 @@ function updates({ stages }: Replayer): boolean {
 }
 
 /** The policy as it was before the first replayed step: the starting one, or that of the run's checkpoint. */
-async function startPolicy(replayer: Replayer, recording: Recording, step: number): Promise<void> {
+async function startPolicy(replayer: Replayer, { log }: Recording, step: number): Promise<void> {
+  const directory = step === 0 ? undefined : await checkpointAt(log, step);
   const policy = await replayer.openPolicy();
-  if (step === 0) return;
-  const saved: number[] = [];
-  for await (const entry of recording.log.entries()) {
-    if (entry.kind !== 'checkpoint') continue;
-    saved.push(entry.key.step);
-    if (entry.key.step !== step) continue;
-    const directory = join(recording.log.directory, String(entry.data?.directory));
-    await policy.trainer.load(directory);
-    for (const { id, stage } of replayer.stages) await stage.load?.(join(directory, 'stages', id));
-    return;
+  if (directory === undefined) return;
+  await policy.trainer.load(directory);
+  for (const { id, stage } of replayer.stages) await stage.load?.(join(directory, 'stages', id));
+}
+
+async function checkpointAt(log: EventLog, step: number): Promise<string> {
+  const kept: number[] = [];
+  for await (const { kind, key, data } of log.entries()) {
+    if (kind !== 'checkpoint') continue;
+    const directory = join(log.directory, String(data?.directory));
+    if (!existsSync(directory)) continue;
+    if (key.step === step) return directory;
+    kept.push(key.step);
   }
   throw new RlevError({
     code: 'run/not-found',
-    message: `To update the policy from step ${step} on, the replay needs it as it was then, and no checkpoint was made there.`,
+    message: `To update the policy from step ${step} on, the replay needs it as it was then, and the run keeps no checkpoint of that.`,
     value: step,
-    help: `Begin at step 0${saved.map((s) => `, or ${s}`).join('')}.`,
+    help: `Begin at step 0${kept.map((s) => `, or ${s}`).join('')}: --steps.`,
   });
 }
 
