@@ -45,6 +45,7 @@ export type { ResumeOptions } from './pipeline/resume.ts';
 export { resume } from './pipeline/resume.ts';
 export type { RunEvent, RunOptions, RunResult } from './pipeline/run.ts';
 export { train } from './pipeline/run.ts';
+export { writeCharacterTokenizer } from './policy/character-tokenizer.ts';
 export { openPolicy } from './policy/open-policy.ts';
 export type { Evaluation } from './report/evaluation.ts';
 export { foldProgress, noProgress, progressLine } from './report/progress.ts';
