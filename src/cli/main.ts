@@ -8,7 +8,9 @@ import { exitCodeOf, explain } from './failure.ts';
 import { lintCommand } from './lint.ts';
 import { replayCommand } from './replay.ts';
 import { resumeCommand } from './resume.ts';
+import { schemaCommand } from './schema.ts';
 import { welcome } from './start.ts';
+import { testCommand } from './test.ts';
 import { trainCommand } from './train.ts';
 
 const cli = yargs(hideBin(process.argv))
@@ -21,6 +23,8 @@ const cli = yargs(hideBin(process.argv))
   .command(replayCommand)
   .command(diffCommand)
   .command(lintCommand)
+  .command(schemaCommand)
+  .command(testCommand)
   .strict()
   .strictCommands()
   .recommendCommands()

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Path } from './located.ts';
+import { testSchema } from './tests/test-schema.ts';
 
 const count = z.int().min(1);
 
@@ -26,7 +27,12 @@ const policySchema = z.strictObject({
   tokenizer: z.string().optional().meta({ path: 'folder' }).describe('folder of the tokenizer, with `init`'),
   engine: z
     .strictObject({
-      use: z.enum(['onnx', 'tensorflow', 'tensorflow-gpu', 'reference']).default('onnx'),
+      use: z
+        .enum(['onnx', 'tensorflow', 'tensorflow-gpu', 'reference'])
+        .default('onnx')
+        .describe(
+          'onnx: compiled; tensorflow, tensorflow-gpu: to be installed; reference: plain JavaScript, slow',
+        ),
       device: z.enum(['cpu', 'webgpu', 'cuda']).default('cpu').describe('of the onnx engine'),
       threads: count.optional().describe('threads of the onnx engine; default: one a core'),
     })
@@ -44,30 +50,33 @@ export const pipelineSchema = z.strictObject({
     .optional()
     .describe('a pipeline that this one changes: maps merge key by key, stages by id'),
   base: z.string().default('.').describe('folder that paths are relative to, itself relative to the file'),
-  run: z.strictObject({
-    name: z
-      .string()
-      .regex(/^[A-Za-z0-9][\w.-]*$/, 'a name of letters, digits, `.`, `_` and `-`')
-      .optional()
-      .describe('name of the run directory; default: the name of the file'),
-    steps: count.describe('training steps: cohorts consumed'),
-    seed: z.int().min(0).default(0).describe('seed of all randomness'),
-    inFlight: z
-      .int()
-      .min(1)
-      .max(64)
-      .default(1)
-      .describe(
-        'cohorts under way at once: cohort n is sampled by policy max(0, n - inFlight + 1); 1 is on-policy',
-      ),
-    checkpoint: z
-      .strictObject({
-        every: count.optional().describe('steps between checkpoints; the last step always has one'),
-        keep: count.default(2).describe('checkpoints that stay'),
-      })
-      .prefault({}),
-  }),
-  policy: policySchema.optional(),
+  run: z
+    .strictObject({
+      name: z
+        .string()
+        .regex(/^[A-Za-z0-9][\w.-]*$/, 'a name of letters, digits, `.`, `_` and `-`')
+        .optional()
+        .describe('name of the run directory; default: the name of the file'),
+      steps: count.describe('training steps: cohorts consumed'),
+      seed: z.int().min(0).default(0).describe('seed of all randomness'),
+      inFlight: z
+        .int()
+        .min(1)
+        .max(64)
+        .default(1)
+        .describe(
+          'cohorts under way at once: cohort n is sampled by policy max(0, n - inFlight + 1); 1 is on-policy',
+        ),
+      checkpoint: z
+        .strictObject({
+          every: count.optional().describe('steps between checkpoints; the last step always has one'),
+          keep: count.default(2).describe('checkpoints that stay'),
+        })
+        .prefault({})
+        .describe('when the policy is saved'),
+    })
+    .describe('length, seed and name of the run'),
+  policy: policySchema.optional().describe('the language model; may be absent where no stage needs one'),
   stages: z.record(z.string(), z.looseObject({ use: z.string().describe('name of the stage') })),
   evaluate: z
     .record(
@@ -81,6 +90,7 @@ export const pipelineSchema = z.strictObject({
       }),
     )
     .default({}),
+  tests: z.array(testSchema).default([]).describe('tests of the stages, for `rlev test`'),
 });
 
 export type PipelineFile = z.infer<typeof pipelineSchema>;
