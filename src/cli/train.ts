@@ -1,7 +1,6 @@
 import type { CommandModule } from 'yargs';
 import { RlevError } from '../core/errors.ts';
-import { parseAddress } from '../log/address.ts';
-import type { RunStep } from '../pipeline/fork.ts';
+import { runStepOf } from '../pipeline/fork.ts';
 import { checkBeforeRun } from '../pipeline/lint/before-run.ts';
 import { loadPipeline } from '../pipeline/resolve.ts';
 import { pipelineOf } from '../pipeline/resume.ts';
@@ -52,7 +51,7 @@ export const trainCommand: CommandModule<object, TrainArguments> = {
     await attend({
       json,
       async run(options, say) {
-        const start = from === undefined ? undefined : runStep(from);
+        const start = from === undefined ? undefined : runStepOf(from);
         const load = { catalogue: builtInStages, set };
         const pipeline =
           file === undefined
@@ -70,17 +69,6 @@ export const trainCommand: CommandModule<object, TrainArguments> = {
     });
   },
 };
-
-function runStep(text: string): RunStep {
-  const { run, step } = parseAddress(text);
-  if (step !== undefined) return { run, step };
-  throw new RlevError({
-    code: 'usage/arguments',
-    message: `--from ${text} names no step.`,
-    value: text,
-    help: `Write RUN@STEP, with a step that has a checkpoint: see ${run}/checkpoints.`,
-  });
-}
 
 function noFile(): never {
   throw new RlevError({

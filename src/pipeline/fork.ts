@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { RlevError } from '../core/errors.ts';
+import { parseAddress } from '../log/address.ts';
 import type { JournalEntry, RunOrigin } from '../log/event-log.ts';
 import { sha256 } from '../log/identity.ts';
 import { originOf } from '../log/origin.ts';
@@ -12,6 +13,18 @@ export interface RunStep {
   /** The run directory. */
   readonly run: string;
   readonly step: number;
+}
+
+/** Reads `RUN@STEP`. @throws RlevError `usage/arguments` where it names no step */
+export function runStepOf(text: string): RunStep {
+  const { run, step } = parseAddress(text);
+  if (step !== undefined) return { run, step };
+  throw new RlevError({
+    code: 'usage/arguments',
+    message: `${text} names no step.`,
+    value: text,
+    help: `Write RUN@STEP, with a step that has a checkpoint: see ${run}/checkpoints.`,
+  });
 }
 
 /** A checkpoint of another run, from which a run goes on. */

@@ -1,7 +1,42 @@
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Catalogue, catalogueOf, type MapDefinition } from '../../src/core/stage.ts';
 import { openRun } from '../../src/log/run-directory.ts';
+import { loadPipeline, type Pipeline } from '../../src/pipeline/resolve.ts';
 import type { RunResult } from '../../src/pipeline/run.ts';
+import { builtInStages } from '../../src/stages/catalogue.ts';
+
+/** A run of a second on the engine that promises bits, with evaluations and a checkpoint every step. */
+export function smallRun(...set: string[]): Promise<Pipeline> {
+  return loadPipeline('pipelines/smoke.yaml', {
+    catalogue: builtInStages,
+    set: [
+      'policy.engine={use: onnx, threads: 1}',
+      'evaluate={heldOut: {every: 2, through: value, stages: {prompts: {perStep: all}, rollout: {samples: 1, temperature: 0}}}}',
+      'run.checkpoint={every: 1, keep: 9}',
+      ...set,
+    ],
+  });
+}
+
+/** The built-in stages, with a rollout that tells of which cohorts it samples. */
+export function watchedStages(sampled: (cohort: string) => void): Catalogue {
+  const rollout = builtInStages.get('rollout/policy') as MapDefinition;
+  const watched: MapDefinition = {
+    ...rollout,
+    async create(params, setup) {
+      const stage = await rollout.create(params, setup);
+      return {
+        prepare: (dataset) => stage.prepare?.(dataset),
+        run: (columns, event) => {
+          sampled(`${event.scope} ${event.step}`);
+          return stage.run(columns, event);
+        },
+      };
+    },
+  };
+  return catalogueOf([...[...builtInStages.values()].filter((d) => d !== rollout), watched]);
+}
 
 /** What is asked of two runs that shall be one: all events by key, sorted, and the bytes of the trained policy. */
 export interface Outcome {

@@ -3,50 +3,19 @@ import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { type Catalogue, catalogueOf, type MapDefinition, type StageSetup } from '../../src/core/stage.ts';
+import { catalogueOf, type StageSetup } from '../../src/core/stage.ts';
 import type { RunHeader } from '../../src/log/event-log.ts';
 import { toLine } from '../../src/log/journal.ts';
 import { openRun } from '../../src/log/run-directory.ts';
-import { loadPipeline, type Pipeline } from '../../src/pipeline/resolve.ts';
+import type { Pipeline } from '../../src/pipeline/resolve.ts';
 import { resume } from '../../src/pipeline/resume.ts';
 import { type RunEvent, type RunResult, train } from '../../src/pipeline/run.ts';
 import { builtInStages } from '../../src/stages/catalogue.ts';
 import { errorOf } from '../support/stage.ts';
-import { cutAfter, evaluationsOf, eventsOf, outcomeOf } from './recorded.ts';
+import { cutAfter, evaluationsOf, eventsOf, outcomeOf, smallRun, watchedStages } from './recorded.ts';
 
 const catalogue = builtInStages;
-const heldOut =
-  'evaluate={heldOut: {every: 2, through: value, stages: {prompts: {perStep: all}, rollout: {samples: 1, temperature: 0}}}}';
-const smoke = (...set: string[]): Promise<Pipeline> =>
-  loadPipeline('pipelines/smoke.yaml', {
-    catalogue,
-    set: [
-      'policy.engine={use: onnx, threads: 1}',
-      heldOut,
-      'run.steps=3',
-      'run.checkpoint={every: 1, keep: 9}',
-      ...set,
-    ],
-  });
-
-/** The built-in stages, with a rollout that writes down of which cohorts it samples. */
-function watchedStages(sampled: string[]): Catalogue {
-  const rollout = builtInStages.get('rollout/policy') as MapDefinition;
-  const watched: MapDefinition = {
-    ...rollout,
-    async create(params, setup) {
-      const stage = await rollout.create(params, setup);
-      return {
-        prepare: (dataset) => stage.prepare?.(dataset),
-        run: (columns, event) => {
-          sampled.push(`${event.scope} ${event.step}`);
-          return stage.run(columns, event);
-        },
-      };
-    },
-  };
-  return catalogueOf([...[...builtInStages.values()].filter((d) => d !== rollout), watched]);
-}
+const smoke = (...set: string[]): Promise<Pipeline> => smallRun('run.steps=3', ...set);
 
 /** Rewrites the header of a run's journal, and the chain of checksums that begins there. */
 async function changeHeader(directory: string, change: (header: RunHeader) => RunHeader): Promise<void> {
@@ -92,7 +61,7 @@ describe('resume', function () {
     const sampled: string[] = [];
     const told: RunEvent[] = [];
     const result = await resume(directory, {
-      catalogue: watchedStages(sampled),
+      catalogue: watchedStages((cohort) => sampled.push(cohort)),
       onEvent: (e) => told.push(e),
     });
     expect(await outcomeOf(directory, result.checkpoint!)).to.deep.equal(
@@ -111,7 +80,7 @@ describe('resume', function () {
     const sampled: string[] = [];
     const told: RunEvent[] = [];
     const result = await resume(directory, {
-      catalogue: watchedStages(sampled),
+      catalogue: watchedStages((cohort) => sampled.push(cohort)),
       onEvent: (e) => told.push(e),
     });
     expect(await outcomeOf(directory, result.checkpoint!)).to.deep.equal(
@@ -129,7 +98,9 @@ describe('resume', function () {
     const ahead = events.findIndex((line) => line.startsWith('train 3.0 rollout '));
     await cutAfter(two.directory!, ahead + 1, path('two-cut'));
     const sampled: string[] = [];
-    const result = await resume(path('two-cut'), { catalogue: watchedStages(sampled) });
+    const result = await resume(path('two-cut'), {
+      catalogue: watchedStages((cohort) => sampled.push(cohort)),
+    });
     expect(await outcomeOf(path('two-cut'), result.checkpoint!)).to.deep.equal(
       await outcomeOf(two.directory!, two.checkpoint!),
     );

@@ -1,0 +1,105 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { integer, randomKey, uniform } from '../../src/core/random.ts';
+import { resume } from '../../src/pipeline/resume.ts';
+import { train } from '../../src/pipeline/run.ts';
+import { builtInStages } from '../../src/stages/catalogue.ts';
+import { cutAfter, evaluationsOf, eventsOf, outcomeOf, smallRun } from './recorded.ts';
+
+const script = fileURLToPath(new URL('run-until-killed.ts', import.meta.url));
+
+/**
+ * Starts or resumes a run in a process of its own, and kills it: `delay` ms after it has said that `stages` stages are
+ * done. Answers what it said, and whether it ended by itself.
+ */
+async function runAndKill(
+  args: readonly string[],
+  stages: number,
+  delay: number,
+): Promise<{ said: string[]; ended: boolean }> {
+  const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  let due = false;
+  const strike = async (): Promise<void> => {
+    if (due) return;
+    due = true;
+    await wait(delay);
+    child.kill('SIGKILL');
+  };
+  if (stages === 0) void strike();
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+    if (stages > 0 && said.split('stage\n').length > stages) void strike();
+  });
+  const [code] = await once(child, 'close');
+  return { said: said.split('\n').slice(0, -1), ended: code === 0 };
+}
+
+describe('resume, wherever a run stops', function () {
+  this.timeout(300_000);
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'rlev-kill-'));
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  for (const inFlight of [1, 2]) {
+    it(`gives the same events and weights after every event of a run with inFlight ${inFlight}`, async () => {
+      const pipeline = await smallRun('run.steps=3', `run.inFlight=${inFlight}`);
+      const whole = await train(pipeline, { directory: join(folder, `whole-${inFlight}`) });
+      const expected = await outcomeOf(whole.directory!, whole.checkpoint!);
+      for (let events = 0; events < expected.events.length; events++) {
+        const directory = join(folder, `cut-${inFlight}-${events}`);
+        await cutAfter(whole.directory!, events, directory);
+        const result = await resume(directory, { catalogue: builtInStages });
+        expect(await outcomeOf(directory, result.checkpoint!), `cut after event ${events}`).to.deep.equal(
+          expected,
+        );
+        expect(evaluationsOf(result)).to.deep.equal(evaluationsOf(whole));
+      }
+    });
+
+    it(`gives the same events and weights after nine kills at random moments with inFlight ${inFlight}`, async () => {
+      const set = [
+        'run.steps=12',
+        `run.inFlight=${inFlight}`,
+        'run.checkpoint={every: 3, keep: 2}',
+        'evaluate.heldOut.every=4',
+      ];
+      const whole = await train(await smallRun(...set), { directory: join(folder, `long-${inFlight}`) });
+      const expected = await outcomeOf(whole.directory!, whole.checkpoint!);
+      const directory = join(folder, `killed-${inFlight}`);
+      const key = randomKey(inFlight, 'kill');
+      let recorded: string[] = [];
+      for (let kill = 0; kill < 9; kill++) {
+        // one in nine dies while it starts
+        const stages = kill === 4 ? 0 : 1 + integer(key, kill, 14);
+        const delay = uniform(key, kill) * (stages === 0 ? 2000 : 25);
+        const { said, ended } = await runAndKill([directory, ...set], stages, delay);
+        expect(ended, `kill ${kill} came too late`).to.equal(false);
+        if (!existsSync(join(directory, 'journal.ndjson'))) {
+          await rm(directory, { recursive: true, force: true });
+          continue;
+        }
+        const sampled = said.filter((line) => line.startsWith('sampled ')).map((line) => line.slice(8));
+        const before = recorded.filter((line) => / rollout /.test(line)).map((line) => line.split('.0 ')[0]);
+        expect(before.filter((cohort) => sampled.includes(cohort!))).to.deep.equal([]);
+        const now = await eventsOf(directory);
+        expect(now.slice(0, recorded.length)).to.deep.equal(recorded);
+        recorded = now;
+      }
+      const result = await resume(directory, { catalogue: builtInStages });
+      expect(await outcomeOf(directory, result.checkpoint!)).to.deep.equal(expected);
+      expect(evaluationsOf(result)).to.deep.equal(evaluationsOf(whole));
+    });
+  }
+});
