@@ -19,7 +19,7 @@ const arrows: Record<string, readonly string[]> = {
   report: ['core', 'log'],
   testing: ['core', 'stages', 'streams'],
   pipeline: ['core', 'log', 'engine', 'policy', 'stages', 'streams', 'testing', 'report'],
-  cli: ['core', 'pipeline', 'report', 'stages'],
+  cli: ['core', 'log', 'pipeline', 'report', 'stages'],
   'losses.ts': ['core', 'engine', 'policy'],
   'index.ts': ['core', 'log', 'policy', 'stages', 'pipeline', 'report'],
 };

@@ -6,9 +6,11 @@ import { diffCommand } from './diff.ts';
 import { evalCommand } from './eval.ts';
 import { exitCodeOf, explain } from './failure.ts';
 import { lintCommand } from './lint.ts';
+import { logCommand } from './log.ts';
 import { replayCommand } from './replay.ts';
 import { resumeCommand } from './resume.ts';
 import { schemaCommand } from './schema.ts';
+import { stagesCommand } from './stages.ts';
 import { welcome } from './start.ts';
 import { testCommand } from './test.ts';
 import { trainCommand } from './train.ts';
@@ -22,8 +24,10 @@ const cli = yargs(hideBin(process.argv))
   .command(evalCommand)
   .command(replayCommand)
   .command(diffCommand)
+  .command(logCommand)
   .command(lintCommand)
   .command(schemaCommand)
+  .command(stagesCommand)
   .command(testCommand)
   .strict()
   .strictCommands()

@@ -1,0 +1,92 @@
+import { createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { CommandModule } from 'yargs';
+import type { Batch } from '../core/encode.ts';
+import { RlevError } from '../core/errors.ts';
+import { parseAddress } from '../log/address.ts';
+import { type ExportFormat, exports } from '../log/export.ts';
+import { openRun } from '../log/run-directory.ts';
+import { parseRows, selectBatches } from '../log/select-batches.ts';
+import { batchTable } from '../report/batch-table.ts';
+
+interface CatArguments {
+  address: string;
+  columns?: string;
+  rows?: string;
+  format?: ExportFormat | 'table';
+  output?: string;
+}
+
+const formats = ['table', ...(Object.keys(exports) as ExportFormat[])] as const;
+/** Rows of a table, where none are named. */
+const tableRows = { first: 0, last: 19 };
+
+export const logCatCommand: CommandModule<object, CatArguments> = {
+  command: 'cat <address>',
+  describe: 'print or save what is recorded: RUN, RUN@STEP, RUN@STEP/STAGE or RUN@STEP/eval:ID/STAGE',
+  builder: (y) =>
+    y
+      .positional('address', { type: 'string', demandOption: true, describe: 'what to show' })
+      .option('columns', {
+        type: 'string',
+        describe: "columns a,b of this stage or earlier ones; default: the stage's own",
+      })
+      .option('rows', { type: 'string', describe: 'rows 0..9, both included; default: all, in a table 20' })
+      .option('format', {
+        choices: formats,
+        describe: "default: what the output's name ends in, else table",
+      })
+      .option('output', { alias: 'o', type: 'string', describe: 'file to write; default: stdout' })
+      .example('$0 log cat runs/rlev@12/reward --columns prompt,response,reward', '')
+      .example('$0 log cat runs/rlev@12/verify -o fixtures/verified.arrow', '') as never,
+  async handler({ address, columns, rows, output, ...args }) {
+    const format = args.format ?? formats.find((f) => output?.endsWith(`.${f}`)) ?? 'table';
+    if (!output && process.stdout.isTTY && (format === 'arrow' || format === 'parquet')) {
+      throw new RlevError({
+        code: 'usage/arguments',
+        message: `${format} is not for a terminal.`,
+        help: 'Name a file with -o, or send stdout to a program.',
+      });
+    }
+    const { run, ...what } = parseAddress(address);
+    const range = rows === undefined ? (format === 'table' ? tableRows : undefined) : parseRows(rows);
+    const names = columns?.split(',').map((name) => name.trim());
+    const log = await openRun(run, { write: false });
+    try {
+      const batches = selectBatches(log, what, {
+        ...(names && { columns: names }),
+        ...(range && { rows: range }),
+      });
+      await save(format === 'table' ? asTable(batches) : exports[format](batches), output);
+    } finally {
+      await log.close();
+    }
+  },
+};
+
+async function* asTable(batches: AsyncIterable<Batch>): AsyncGenerator<string> {
+  const all: Batch[] = [];
+  for await (const batch of batches) all.push(batch);
+  yield `${batchTable(all, process.stdout.columns ?? 100)}\n`;
+}
+
+/** Chunks to a file, which appears when it is whole, or to stdout. */
+async function save(chunks: AsyncIterable<string | Uint8Array>, output: string | undefined): Promise<void> {
+  if (output === undefined) {
+    await pipeline(Readable.from(chunks), process.stdout, { end: false }).catch((error) => {
+      // a reader that has seen enough
+      if (error.code !== 'EPIPE') throw error;
+    });
+    return;
+  }
+  const aside = `${output}.part`;
+  try {
+    await pipeline(Readable.from(chunks), createWriteStream(aside));
+    await rename(aside, output);
+  } catch (error) {
+    await rm(aside, { force: true });
+    throw error;
+  }
+}
