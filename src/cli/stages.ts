@@ -1,0 +1,115 @@
+import type { CommandModule } from 'yargs';
+import type { StageKind } from '../core/stage.ts';
+import {
+  type ColumnDescription,
+  describeStage,
+  type ParameterDescription,
+  type StageDescription,
+} from '../pipeline/describe-stage.ts';
+import { builtInStages } from '../stages/catalogue.ts';
+
+interface StagesArguments {
+  name?: string;
+  json: boolean;
+}
+
+const kinds: Record<StageKind, string> = {
+  source: 'makes rows',
+  map: 'adds columns to rows',
+  select: 'chooses the rows that go on',
+  update: 'changes the policy',
+};
+
+export const stagesCommand: CommandModule<object, StagesArguments> = {
+  command: 'stages [name]',
+  describe: 'what there is to build pipelines of; or all about one stage',
+  builder: (y) =>
+    y
+      .positional('name', { type: 'string', describe: 'name of a stage, such as advantage/rloo' })
+      .option('json', { type: 'boolean', default: false, describe: 'print JSON' })
+      .example('$0 stages advantage/grpo', '') as never,
+  async handler({ name, json }) {
+    const text =
+      name === undefined
+        ? json
+          ? asJson([...builtInStages.values()].map(({ kind, name, summary }) => ({ name, kind, summary })))
+          : catalogueText()
+        : await stageText(name, json);
+    process.stdout.write(text);
+  },
+};
+
+function catalogueText(): string {
+  const rows = [...builtInStages.values()].map(({ name, summary }) => [name, summary]);
+  return `${aligned(rows)}\nAll about one of them: rlev stages advantage/rloo\n`;
+}
+
+async function stageText(name: string, json: boolean): Promise<string> {
+  const stage = await describeStage(name, builtInStages);
+  return json ? asJson(stage) : describe(stage);
+}
+
+function describe({
+  name,
+  kind,
+  summary,
+  parameters,
+  parts,
+  needs,
+  adds,
+  example,
+}: StageDescription): string {
+  const sections = [
+    `${name} (${kind}: ${kinds[kind]})\n${summary}\n`,
+    section('parameters', parameterRows(parameters), 'none'),
+    ...parts.map((part) =>
+      section(
+        `${part.parameter}: { use: ${part.name} }: ${part.description}`,
+        parameterRows(part.parameters),
+        '',
+      ),
+    ),
+    section('needs the columns', columnRows(needs), 'none'),
+    ...(kind === 'update' || kind === 'select'
+      ? []
+      : [section('adds the columns', columnRows(adds), 'none')]),
+    ...(replaces.length > 0 ? [section('gives anew the columns', columnRows(replaces), '')] : []),
+    `example\n${example.replaceAll(/^(?=.)/gm, '  ')}`,
+  ];
+  return sections.join('\n');
+}
+
+function section(title: string, rows: readonly string[][], empty: string): string {
+  return rows.length > 0 ? `${title}\n${aligned(rows, '  ')}` : `${title}${empty && `: ${empty}`}\n`;
+}
+
+function parameterRows(parameters: readonly ParameterDescription[]): string[][] {
+  return parameters.map((p) => [
+    p.name,
+    p.type,
+    p.required ? 'required' : p.default === undefined ? '' : `default ${p.default}`,
+    p.description,
+  ]);
+}
+
+function columnRows(columns: readonly ColumnDescription[]): string[][] {
+  return columns.map(({ name, type, description }) => [name, type, description]);
+}
+
+/** Rows as lines, each column as wide as its widest cell. */
+function aligned(rows: readonly (readonly string[])[], indent = ''): string {
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  return rows
+    .map(
+      (row) =>
+        `${indent}${row
+          .map((cell, i) => cell.padEnd(widths[i]!))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+}
+
+function asJson(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
