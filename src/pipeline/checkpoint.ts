@@ -32,7 +32,7 @@ export function saveCheckpoint(
 export async function loadCheckpoint(
   directory: string,
   entry: JournalEntry,
-  { policy, stages }: Assembly,
+  { policy, stages }: Pick<Assembly, 'policy' | 'stages'>,
 ): Promise<void> {
   await verifyCheckpoint(nodeFiles(), directory, entry);
   const folder = checkpointFolder(directory, entry);

@@ -12,6 +12,10 @@ import { loadPipeline, type Pipeline, type ResolvedStage } from './resolve.ts';
 export interface Recording {
   readonly log: EventLog;
   readonly pipeline: Pipeline;
+  /** The run's first step: 0, or that of the checkpoint which it was forked from. */
+  readonly base: number;
+  /** Identity of that checkpoint, which made the policy of the first step. */
+  readonly origin: string | undefined;
   /** The recorded event of a stage in a cohort. */
   entryOf(recorded: RecordedCohort, stage: string): JournalEntry | undefined;
   /** Names of the columns that each stage recorded, `row_id` only where the stage makes it. */
@@ -37,7 +41,8 @@ export interface Recording {
 export async function openRecording(directory: string, catalogue: Catalogue): Promise<Recording> {
   const log = await openRun(directory, { write: false });
   try {
-    return recordingOf(log, await loadPipeline(recordedPipeline(directory), { catalogue }));
+    const pipeline = await loadPipeline(recordedPipeline(directory), { catalogue });
+    return recordingOf(log, pipeline, await forkOf(log));
   } catch (error) {
     await log.close();
     throw error;
@@ -49,7 +54,14 @@ export function recordedPipeline(directory: string): string {
   return join(directory, 'pipeline.yaml');
 }
 
-function recordingOf(log: EventLog, pipeline: Pipeline): Recording {
+/** The checkpoint that a fork begins with: its first event. */
+async function forkOf(log: EventLog): Promise<JournalEntry | undefined> {
+  for await (const entry of log.entries()) return entry.data?.forkedFrom === undefined ? undefined : entry;
+  return undefined;
+}
+
+function recordingOf(log: EventLog, pipeline: Pipeline, fork: JournalEntry | undefined): Recording {
+  const base = fork?.key.step ?? 0;
   const byId = new Map(pipeline.stages.map((stage) => [stage.id, stage]));
   const schemas = new Map<string, readonly string[]>();
 
@@ -72,14 +84,17 @@ function recordingOf(log: EventLog, pipeline: Pipeline): Recording {
   return {
     log,
     pipeline,
+    base,
+    origin: fork?.identity,
     entryOf,
     columnsByStage,
     cohortAfter: async (stages, recorded, names, signal) => {
-      const cohort = emptyCohort(eventOf(pipeline, recorded, signal));
+      const origin = recorded.step === base ? fork?.identity : undefined;
+      const cohort = emptyCohort(eventOf(pipeline, base, recorded, signal), origin);
       if (stages.length === 0) return cohort;
       const columns = await columnsByStage(recorded);
       const wanted = new Set(['row_id', ...names]);
-      const producers = new Map<string, string>();
+      const producers = new Map(cohort.producers);
       const there = new Set<string>();
       const entries: JournalEntry[] = [];
       const last = stages.findLast((id) => columns.has(id));
@@ -108,8 +123,14 @@ function adds(stage: ResolvedStage | undefined): readonly string[] {
 }
 
 /** The event that a cohort was: the policy that sampled it follows from the number in flight. */
-export function eventOf({ run }: Pipeline, { step, round }: RecordedCohort, signal: AbortSignal): StageEvent {
-  const policyVersion = Math.max(0, step - run.inFlight + 1);
+function eventOf(
+  { run, stages }: Pipeline,
+  base: number,
+  { step, round }: RecordedCohort,
+  signal: AbortSignal,
+): StageEvent {
+  const trains = stages.at(-1)!.definition.kind === 'update';
+  const policyVersion = trains ? Math.max(base, step - run.inFlight + 1) : base;
   return { step, round, scope: 'train', seed: run.seed, policyVersion, signal };
 }
 

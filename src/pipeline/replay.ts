@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { basename, join, relative, resolve as resolvePath } from 'node:path';
+import { basename, relative, resolve as resolvePath } from 'node:path';
 import { RlevError } from '../core/errors.ts';
 import type { Catalogue } from '../core/stage.ts';
 import { parseAddress } from '../log/address.ts';
-import type { EventLog } from '../log/event-log.ts';
+import type { EventLog, JournalEntry } from '../log/event-log.ts';
 import { canonicalJson, sha256 } from '../log/identity.ts';
 import { cohortsOf, type RecordedCohort } from '../log/join.ts';
 import { originOf } from '../log/origin.ts';
@@ -12,6 +12,7 @@ import type { ColumnDifference } from '../report/column-diff.ts';
 import type { Cohort } from '../streams/cohort.ts';
 import { type Recorder, recordInto, recordNothing } from '../streams/record.ts';
 import { checkAgainst, type ReplayCheck } from './check-replay.ts';
+import { checkpointFolder, loadCheckpoint } from './checkpoint.ts';
 import { measureOffPolicy, type OffPolicy } from './off-policy.ts';
 import { openRecording, type Recording, recordedPipeline } from './recording.ts';
 import { ReplayChanges } from './replay-changes.ts';
@@ -212,28 +213,25 @@ function updates({ stages }: Replayer): boolean {
 }
 
 /** The policy as it was before the first replayed step: the starting one, or that of the run's checkpoint. */
-async function startPolicy(replayer: Replayer, { log }: Recording, step: number): Promise<void> {
-  const directory = step === 0 ? undefined : await checkpointAt(log, step);
+async function startPolicy(replayer: Replayer, { log, base }: Recording, from: number): Promise<void> {
+  const step = Math.max(base, from);
+  const checkpoint = step === 0 ? undefined : await checkpointAt(log, step);
   const policy = await replayer.openPolicy();
-  if (directory === undefined) return;
-  await policy.trainer.load(directory);
-  for (const { id, stage } of replayer.stages) await stage.load?.(join(directory, 'stages', id));
+  if (checkpoint) await loadCheckpoint(log.directory, checkpoint, { policy, stages: replayer.stages });
 }
 
-async function checkpointAt(log: EventLog, step: number): Promise<string> {
+async function checkpointAt(log: EventLog, step: number): Promise<JournalEntry> {
   const kept: number[] = [];
-  for await (const { kind, key, data } of log.entries()) {
-    if (kind !== 'checkpoint') continue;
-    const directory = join(log.directory, String(data?.directory));
-    if (!existsSync(directory)) continue;
-    if (key.step === step) return directory;
-    kept.push(key.step);
+  for await (const entry of log.entries()) {
+    if (entry.kind !== 'checkpoint' || !existsSync(checkpointFolder(log.directory, entry))) continue;
+    if (entry.key.step === step) return entry;
+    kept.push(entry.key.step);
   }
   throw new RlevError({
     code: 'run/not-found',
     message: `To update the policy from step ${step} on, the replay needs it as it was then, and the run keeps no checkpoint of that.`,
     value: step,
-    help: `Begin at step 0${kept.map((s) => `, or ${s}`).join('')}: --steps.`,
+    help: `Begin where there is one: ${['step 0', ...kept].join(', ')}.`,
   });
 }
 
