@@ -37,6 +37,8 @@ export interface Pipeline {
   readonly evaluate: readonly ResolvedBranch[];
   /** What was changed in silence, each in one sentence: parameters dropped by a swap. */
   readonly notices: readonly string[];
+  /** What `rlev test` runs. */
+  readonly tests: PipelineFile['tests'];
   /** The file as it was read, with what it extends and overrides laid over it, and where each part of it stands. */
   readonly source: Located;
   /** The resolved pipeline as YAML, defaults filled in; `base` is what its paths shall be relative to. */
@@ -144,6 +146,7 @@ export function inspectPipeline(text: string, file: string, options: LoadOptions
       base,
       name: config.run.name ?? basename(file).replace(/\.ya?ml$/, ''),
       policyPlace: source.placeOfKey(['policy']),
+      tests: config.tests,
       notices,
       source,
       toYaml: (to) => stringify(pipelineData(resolved, to), { lineWidth: 0, aliasDuplicateObjects: false }),

@@ -3,6 +3,7 @@ import {
   defineMap,
   defineStage,
   raggedFloat32,
+  raggedInt32,
   reward,
   value,
   verifier,
@@ -31,8 +32,13 @@ export const echo = defineMap({
   summary: 'Responses that are right.',
   params: z.strictObject({}),
   needs: () => ['reference'],
-  adds: () => ['response'],
-  create: () => ({ run: ({ reference }) => ({ response: reference.map((parts) => parts[0]!) }) }),
+  adds: () => ['response', 'response_tokens'],
+  create: () => ({
+    run: ({ reference }) => ({
+      response: reference.map((parts) => parts[0]!),
+      response_tokens: raggedInt32(reference.map(() => [1])),
+    }),
+  }),
 });
 
 const words: ColumnSpec = { kind: 'int32', nullable: false, doc: 'words of the response' };
