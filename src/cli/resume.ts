@@ -40,5 +40,6 @@ function whereItStands({
   if (from === steps && evaluations.length === 0) return `finished: all ${steps} steps are done`;
   const start = from === 0 ? 'resumes from the beginning' : `resumes after step ${from}, from its checkpoint`;
   if (again === 0) return start;
-  return `${start}; ${again} recorded step${again === 1 ? ' is' : 's are'} trained on again, without being sampled again`;
+  const repeated = `${again} recorded step${again === 1 ? ' is' : 's are'} trained on again, without being sampled again`;
+  return `${start}; ${repeated}${from === 0 && again > 1 ? ' (run.checkpoint.every makes them fewer)' : ''}`;
 }

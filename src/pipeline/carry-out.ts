@@ -109,7 +109,8 @@ export async function carryOut(
   let overdue: NodeJS.Timeout | undefined;
   options.signal?.addEventListener('abort', cancel, { once: true });
   if (options.signal?.aborted) cancel();
-  const assembly = await assemble(pipeline, { notice: options.notice ?? (() => undefined) });
+  const notice = options.notice ?? (() => undefined);
+  const assembly = await assemble(pipeline, { notice });
   let log: EventLog | undefined;
   abort.signal.addEventListener('abort', () => {
     overdue = setTimeout(() => void assembly.close(), patience);
@@ -123,7 +124,7 @@ export async function carryOut(
     const evaluations = evaluationsToCome(pipeline, beginning);
     tell({ type: 'opened', directory: log?.directory, pipeline, assembly, from, again, evaluations });
     if (!isFinished(pipeline, beginning)) await log?.note({ ...note, pid: process.pid });
-    return await follow({ pipeline, assembly, beginning, abort, tell });
+    return await follow({ pipeline, assembly, beginning, abort, tell, notice });
   } catch (error) {
     const fault = abort.signal.aborted ? abort.signal.reason : error;
     await log
@@ -171,10 +172,11 @@ interface Course {
   readonly beginning: Beginning;
   readonly abort: AbortController;
   tell(event: RunEvent): void;
+  notice(message: string): void;
 }
 
 /** Evaluations, steps and checkpoints, in their order. What the past holds is read from it. */
-async function follow({ pipeline, assembly, beginning, abort, tell }: Course): Promise<RunResult> {
+async function follow({ pipeline, assembly, beginning, abort, tell, notice }: Course): Promise<RunResult> {
   const { steps, seed, inFlight, checkpoint } = pipeline.run;
   const { log, base, origin, from, past } = beginning;
   const record: Recorder = log ? recordInto(log, past) : recordNothing;
@@ -203,8 +205,12 @@ async function follow({ pipeline, assembly, beginning, abort, tell }: Course): P
     };
     const isNew = !past.find(stages.at(-1)!.id, event);
     if (isNew) tell({ type: 'evaluating', branch: id, step });
-    const { batch } = await runOnce(recalled(stages), event, { record, watch });
-    const evaluation = evaluationOf(batch);
+    const done = await runOnce(recalled(stages), event, { record, watch }).catch((error) => {
+      if (isNew || !(error instanceof RlevError) || error.code !== 'run/not-found') throw error;
+      notice(`Evaluation ${id} after step ${step} is left out: ${error.summary}`);
+    });
+    if (!done) return;
+    const evaluation = evaluationOf(done.batch);
     evaluations.push({ branch: id, step, evaluation });
     if (isNew) tell({ type: 'evaluated', branch: id, step, evaluation });
   };

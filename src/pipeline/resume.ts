@@ -36,7 +36,7 @@ export async function resume(directory: string, options: ResumeOptions): Promise
       const beginning = beginningOf(log, memory);
       if (!isFinished(pipeline, beginning)) {
         await refuseAnother(log, memory, assembly);
-        if (beginning.again > 0) refuseUnsteady(assembly.policy?.info, beginning);
+        if (assembly.policy) refuseUnsteady(directory, assembly.policy.info, beginning);
       }
       if (memory.checkpoint) await loadCheckpoint(directory, memory.checkpoint, assembly);
       return beginning;
@@ -112,10 +112,17 @@ async function refuseAnother(log: EventLog, { fork }: Memory, assembly: Assembly
   });
 }
 
-/** Updates are repeated to bring the policy back; only some engines come to the same bits. */
-function refuseUnsteady(info: PolicyInfo | undefined, { log, from, again }: Beginning): void {
-  if (!info || info.engine === 'reference' || (info.engine === 'onnx' && info.device === 'cpu')) return;
-  const directory = log!.directory;
+/**
+ * Updates are repeated to bring the policy back; only some engines come to the same bits.
+ *
+ * @throws RlevError `run/mismatch` for the others.
+ */
+export function refuseUnsteady(
+  directory: string,
+  info: Pick<PolicyInfo, 'engine' | 'device'>,
+  { from, again }: Pick<Beginning, 'from' | 'again'>,
+): void {
+  if (again === 0 || info.engine === 'reference' || (info.engine === 'onnx' && info.device === 'cpu')) return;
   throw new RlevError({
     code: 'run/mismatch',
     message: `${again} ${again === 1 ? 'step is' : 'steps are'} recorded after the ${from === 0 ? 'beginning' : `checkpoint of step ${from}`}, and the engine ${info.engine} (${info.device}) does not promise to come to the same weights again.`,

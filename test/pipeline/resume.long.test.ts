@@ -8,9 +8,11 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { integer, randomKey, uniform } from '../../src/core/random.ts';
+import { openRun } from '../../src/log/run-directory.ts';
 import { resume } from '../../src/pipeline/resume.ts';
 import { train } from '../../src/pipeline/run.ts';
 import { builtInStages } from '../../src/stages/catalogue.ts';
+import { errorOf } from '../support/stage.ts';
 import { cutAfter, evaluationsOf, eventsOf, outcomeOf, smallRun } from './recorded.ts';
 
 const script = fileURLToPath(new URL('run-until-killed.ts', import.meta.url));
@@ -102,4 +104,17 @@ describe('resume, wherever a run stops', function () {
       expect(evaluationsOf(result)).to.deep.equal(evaluationsOf(whole));
     });
   }
+
+  it('is refused while another process has the run, with its pid, and not when that is gone', async () => {
+    const directory = join(folder, 'shared');
+    const child = spawn(process.execPath, ['--import', 'tsx', script, directory, 'run.steps=500'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(child.stdout, 'data');
+    const error = await errorOf(() => resume(directory, { catalogue: builtInStages }), 'run/locked');
+    expect(error.message).to.include(`Process ${child.pid} `);
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    await (await openRun(directory, { write: true })).close();
+  });
 });

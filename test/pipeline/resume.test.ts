@@ -8,7 +8,7 @@ import type { RunHeader } from '../../src/log/event-log.ts';
 import { toLine } from '../../src/log/journal.ts';
 import { openRun } from '../../src/log/run-directory.ts';
 import type { Pipeline } from '../../src/pipeline/resolve.ts';
-import { resume } from '../../src/pipeline/resume.ts';
+import { refuseUnsteady, resume } from '../../src/pipeline/resume.ts';
 import { type RunEvent, type RunResult, train } from '../../src/pipeline/run.ts';
 import { builtInStages } from '../../src/stages/catalogue.ts';
 import { errorOf } from '../support/stage.ts';
@@ -156,6 +156,17 @@ describe('resume', function () {
     await writeFile(file, bytes);
     const error = await errorOf(() => resume(directory, { catalogue }), 'run/corrupt');
     expect(error.place?.file).to.equal(file);
+  });
+
+  it('refuses to repeat updates on an engine that promises no bits, and says how to go on', async () => {
+    const gpu = { engine: 'onnx', device: 'webgpu' };
+    const error = await errorOf(() => refuseUnsteady('runs/a', gpu, { from: 20, again: 3 }), 'run/mismatch');
+    expect(error.message)
+      .to.include('3 steps are recorded after the checkpoint of step 20')
+      .and.to.include('rlev train --from runs/a@20');
+    refuseUnsteady('runs/a', gpu, { from: 20, again: 0 });
+    refuseUnsteady('runs/a', { engine: 'onnx', device: 'cpu' }, { from: 20, again: 3 });
+    refuseUnsteady('runs/a', { engine: 'reference', device: 'cpu' }, { from: 20, again: 3 });
   });
 
   it('refuses a run that a process is writing, with its pid', async () => {
