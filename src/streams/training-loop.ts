@@ -1,17 +1,7 @@
-import {
-  concatMap,
-  finalize,
-  map,
-  merge,
-  type Observable,
-  type OperatorFunction,
-  range,
-  Subject,
-  take,
-} from 'rxjs';
-import { tap } from 'rxjs/operators';
+import { concatMap, map, type Observable, type OperatorFunction } from 'rxjs';
 import type { StageEvent } from '../core/stage.ts';
 import { applyStage, type Cohort, emptyCohort, type WiredStage } from './cohort.ts';
+import { withCredits } from './credits.ts';
 import type { Recorder } from './record.ts';
 
 export interface TrainingLoopOptions {
@@ -44,28 +34,22 @@ export type StageWatch = (stage: WiredStage, cohort: Cohort, milliseconds: numbe
  * nothing by itself: its owner aborts the signal.
  */
 export function trainingLoop(options: TrainingLoopOptions): Observable<Cohort> {
-  const { from: first, steps, inFlight } = options;
-  const credits = new Subject<number>();
-  const free = Math.min(inFlight, steps - first);
-  const started = merge(range(first, free), credits).pipe(take(steps - first));
+  const { from, steps: to, inFlight } = options;
   const last = options.stages.at(-1)!;
-  const cohorts = options.stages
-    .slice(0, -1)
-    .reduce<Observable<Cohort>>(
-      (flow, wired) => flow.pipe(through(wired, options)),
-      started.pipe(map((step) => cohortOf(step, options))),
-    );
-  return cohorts.pipe(
-    concatMap(async (cohort) => {
-      const done = await timed(last, cohort, options);
-      await options.afterStep(done);
-      return done;
-    }),
-    tap((cohort) => {
-      const next = cohort.event.step + inFlight;
-      if (next < steps) credits.next(next);
-    }),
-    finalize(() => credits.complete()),
+  return withCredits({ from, to, inFlight }, (started) =>
+    options.stages
+      .slice(0, -1)
+      .reduce<Observable<Cohort>>(
+        (flow, wired) => flow.pipe(through(wired, options)),
+        started.pipe(map((step) => cohortOf(step, options))),
+      )
+      .pipe(
+        concatMap(async (cohort) => {
+          const done = await timed(last, cohort, options);
+          await options.afterStep(done);
+          return done;
+        }),
+      ),
   );
 }
 
