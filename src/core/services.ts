@@ -116,6 +116,15 @@ export interface LossSpec {
 /** How per-token losses become one number. `constant` divides by `rows * length`. */
 export type Aggregation = 'token-mean' | 'seq-mean-token-sum' | 'seq-mean-token-mean' | 'constant';
 
+/** Estimates of the KL divergence from one sampled token; `+`: its value with the gradient of k2. */
+export type KlEstimator = 'k1' | 'k1+' | 'abs' | 'abs+' | 'k2' | 'k3' | 'k3+';
+
+/** A penalty on the KL divergence from the reference, added to the loss. */
+export interface KlSpec {
+  readonly use: KlEstimator;
+  readonly coefficient: number;
+}
+
 export interface OptimizerSpec {
   readonly lr: number;
   readonly betas: readonly [number, number];
@@ -144,9 +153,15 @@ export interface TrainRequest {
   readonly advantage?: Ragged<Float32Array>;
   readonly oldLogprobs?: Ragged<Float32Array>;
   readonly refLogprobs?: Ragged<Float32Array>;
+  /** What the loss of each token is multiplied by, a correction for a sampler that is not the trainer; absent: 1. */
+  readonly importanceWeights?: Ragged<Float32Array>;
   /** 1 where a response token counts; absent: all do. */
   readonly lossMask?: Ragged<Float32Array>;
   readonly loss: LossSpec;
+  /** Needs `refLogprobs`. */
+  readonly kl?: KlSpec;
+  /** This times the mean entropy of the sampled distributions is taken off the loss; absent: 0. */
+  readonly entropy?: number;
   readonly optimizer: OptimizerSpec;
   readonly schedule: ScheduleSpec;
   readonly epochs: number;

@@ -1,12 +1,10 @@
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
-import { RlevError } from '../core/errors.ts';
 import type { TensorProgram, TensorSpec } from '../engine/engine.ts';
 import { chosenLogprobs } from '../engine/ops/chosen-logprobs.ts';
 import { tf } from '../engine/tf.ts';
 import type { PolicyConfig } from './config.ts';
 import { hiddenStates, logitsOf, type Weights } from './decoder.ts';
-import { logRatio, ownLogRatio } from './losses/log-ratio.ts';
-import type { AggregateParams, LossColumn, LossDefinition } from './losses/loss.ts';
+import { type Objective, objectivePerToken } from './losses/objective.ts';
 import type { MicroBatchShape } from './micro-batches.ts';
 import { type ParameterLayout, parameterLayout } from './parameters.ts';
 
@@ -22,63 +20,59 @@ export function scoreProgram(config: PolicyConfig, shape: MicroBatchShape): Tens
   };
 }
 
-export interface TrainProgramOptions {
+export interface TrainProgramOptions extends Objective {
   readonly config: PolicyConfig;
   readonly shape: MicroBatchShape;
-  readonly loss: LossDefinition;
-  readonly params: AggregateParams;
   /** The policy before the update is the one that trains: `old` is not read. */
   readonly ownRatio: boolean;
+  /** `weights` are read. */
+  readonly weighted?: boolean;
 }
 
 /**
  * Loss and gradients of a micro-batch. Reads, beside `TokenFeeds` and weights by name, float32 [rows, responses]
- * each: `mask`; `share`, mask times the weight of the token in the update's loss; and what the loss needs of
- * `advantages` and `old`. Gives `loss`, the micro-batch's part of the update's loss; `sum/<metric>`, sums over
- * counted tokens; and `grad/<parameter>`.
+ * each: `mask`; `share`, mask times the weight of the token in the update's loss; and what the objective needs of
+ * `advantages`, `old`, `ref` and `weights`. Gives `loss`, the micro-batch's part of the update's loss;
+ * `sum/<metric>`, sums over counted tokens; and `grad/<parameter>`.
  */
 export function trainProgram(options: TrainProgramOptions): TensorProgram {
-  const { config, shape, loss, params, ownRatio } = options;
+  const { config, shape, loss, ownRatio, kl, weighted = false } = options;
   const layout = parameterLayout(config);
   const names = layout.parameters.map((p) => p.name);
   const dense: TensorSpec = { shape: [shape.rows, shape.responses], dtype: 'float32' };
-  const needs = { advantages: loss.needs.includes('advantage'), old: loss.needs.includes('oldLogprobs') };
+  const needsOld = loss.needs.includes('oldLogprobs') && !ownRatio;
   return {
     name: `train-${loss.use}-${shapeName(shape)}`,
     inputs: {
       ...tokenSpecs(shape),
       mask: dense,
       share: dense,
-      ...(needs.advantages ? { advantages: dense } : {}),
-      ...(needs.old && !ownRatio ? { old: dense } : {}),
+      ...(loss.needs.includes('advantage') && { advantages: dense }),
+      ...(needsOld && { old: dense }),
+      ...(kl && { ref: dense }),
+      ...(weighted && { weights: dense }),
       ...parameterSpecs(layout),
     },
     run(inputs) {
-      const mask = inputs.mask!;
+      const { mask, share, advantages, old, ref, weights } = inputs as Record<string, Tensor | undefined>;
       const sums: Record<string, Tensor> = {};
       const total = (...tensors: Tensor[]): Tensor => {
-        const weights = Object.fromEntries(names.map((name, i) => [name, tensors[i]!]));
-        const logits = responseLogits(config, weights, inputs);
-        const logprobs = chosen(shape, logits, inputs);
-        const outputs = loss.perToken(
-          {
-            logprobs,
-            mask,
-            get logRatio() {
-              return needs.old ? ratio(logprobs, inputs.old) : undeclared(loss, 'oldLogprobs');
-            },
-            get advantages() {
-              return inputs.advantages ?? undeclared(loss, 'advantage');
-            },
-          },
-          params,
-        );
-        const metrics = { ...outputs.metrics, entropy: entropy(shape, logits) };
-        for (const [name, values] of Object.entries(metrics)) {
+        const parameters = Object.fromEntries(names.map((name, i) => [name, tensors[i]!]));
+        const logits = responseLogits(config, parameters, inputs);
+        const outputs = objectivePerToken(options, {
+          logprobs: chosen(shape, logits, inputs),
+          mask: mask!,
+          entropy: entropy(shape, logits),
+          advantages,
+          old,
+          ref,
+          weights,
+        });
+        for (const [name, values] of Object.entries(outputs.metrics)) {
           // Kept out of the gradient's own scope, which disposes everything but the loss.
-          sums[name] = tf.keep(tf.sum(tf.mul(values, mask)));
+          sums[name] = tf.keep(tf.sum(tf.mul(values, mask!)));
         }
-        return tf.sum(tf.mul(outputs.loss, inputs.share!));
+        return tf.sum(tf.mul(outputs.loss, share!));
       };
       const { value, grads } = tf.valueAndGrads(total as never)(names.map((name) => inputs[name]!));
       const results: Record<string, Tensor> = { loss: value };
@@ -90,18 +84,6 @@ export function trainProgram(options: TrainProgramOptions): TensorProgram {
       return results;
     },
   };
-}
-
-function undeclared(loss: LossDefinition, column: LossColumn): never {
-  throw new RlevError({
-    code: 'stage/contract',
-    message: `The loss ${loss.use} reads ${column} and does not declare it.`,
-    help: `Add '${column}' to its needs.`,
-  });
-}
-
-function ratio(logprobs: Tensor, old: Tensor | undefined): Tensor {
-  return old ? logRatio(logprobs, old) : ownLogRatio(logprobs);
 }
 
 /** Logits over temperature of every response token, [rows * responses, vocabulary]. */

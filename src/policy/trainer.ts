@@ -161,7 +161,8 @@ class ArenaTrainer implements LocalTrainer {
     const { promptTokens, responseTokens } = request;
     const { config } = this.#weights;
     checkContext(promptTokens, responseTokens, config.contextLength);
-    if (loss.needs.includes('advantage') && !request.advantage) throw missing(loss, 'advantage');
+    if (loss.needs.includes('advantage') && !request.advantage) throw missing(loss.use, 'advantage');
+    if (request.kl && !request.refLogprobs) throw missing('kl', 'refLogprobs');
     const { optimizer, schedule } = request;
     const prepared = {
       request,
@@ -230,9 +231,12 @@ class ArenaTrainer implements LocalTrainer {
     const { shape } = batch;
     // The aggregation is in `share`, not in the program.
     const { aggregate: _, length: __, ...own } = params;
-    const key = `${loss.use} ${JSON.stringify(own)} ${ownRatio} ${shape.rows}x${shape.length}x${shape.responses}`;
+    const { kl, entropy, importanceWeights, refLogprobs } = request;
+    const weighted = importanceWeights !== undefined;
+    const built = JSON.stringify([loss.use, own, kl, entropy, ownRatio, weighted]);
+    const key = `${built} ${shape.rows}x${shape.length}x${shape.responses}`;
     const program = await this.#programs.get(key, () =>
-      trainProgram({ config, shape, loss, params, ownRatio }),
+      trainProgram({ config, shape, loss, params, kl, entropy, ownRatio, weighted }),
     );
     const { promptTokens, responseTokens, temperature, advantage } = request;
     return program.run({
@@ -242,6 +246,8 @@ class ArenaTrainer implements LocalTrainer {
       share: tokenColumn(batch, share),
       ...(loss.needs.includes('advantage') ? { advantages: tokenColumn(batch, advantage!) } : {}),
       ...(old ? { old: tokenColumn(batch, old) } : {}),
+      ...(kl && { ref: tokenColumn(batch, refLogprobs!) }),
+      ...(importanceWeights && { weights: tokenColumn(batch, importanceWeights) }),
     });
   }
 
@@ -314,10 +320,10 @@ function lossOf(
   });
 }
 
-function missing(loss: LossDefinition, column: string): RlevError {
+function missing(what: string, column: string): RlevError {
   return new RlevError({
     code: 'usage/arguments',
-    message: `The loss ${loss.use} needs ${column}, and the request has none.`,
+    message: `${what} needs ${column}, and the request has none.`,
     help: 'Put a stage that adds it before this one.',
   });
 }

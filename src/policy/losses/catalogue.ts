@@ -1,4 +1,7 @@
+import { cispo } from './cispo.ts';
 import { crossEntropy } from './cross-entropy.ts';
+import { gspo } from './gspo.ts';
+import { importanceSampling } from './importance-sampling.ts';
 import type { LossCatalogue, LossDefinition } from './loss.ts';
 import { ppoClip } from './ppo-clip.ts';
 import { reinforce } from './reinforce.ts';
@@ -8,4 +11,11 @@ export const lossCatalogue = (definitions: readonly LossDefinition[]): LossCatal
   Object.fromEntries(definitions.map((definition) => [definition.use, definition]));
 
 /** The losses that this package brings. */
-export const standardLosses: LossCatalogue = lossCatalogue([ppoClip, reinforce, crossEntropy]);
+export const standardLosses: LossCatalogue = lossCatalogue([
+  ppoClip,
+  gspo,
+  cispo,
+  importanceSampling,
+  reinforce,
+  crossEntropy,
+]);

@@ -3,12 +3,15 @@ import { z } from 'zod';
 import type { Aggregation } from '../../core/services.ts';
 
 /**
- * What a loss sees of a micro-batch: float32 [rows, tokens] each, padding filled with zeros. `logRatio` is there for
- * a loss that needs `oldLogprobs`, `advantages` for one that needs `advantage`; reading them otherwise throws.
+ * What a loss sees of a micro-batch: float32 [rows, tokens] each, whole rows, padding filled with zeros.
+ * `oldLogprobs` and `logRatio` are there for a loss that needs `oldLogprobs`, `advantages` for one that needs
+ * `advantage`; reading them otherwise throws.
  */
 export interface LossInputs {
   /** Under the policy that trains; the gradient flows through these alone. */
   readonly logprobs: Tensor;
+  /** Under the policy before the update; no gradient. */
+  readonly oldLogprobs: Tensor;
   /** log(pi / pi_old): `logprobs` less those before the update, clamped to +-20 with no gradient outside. */
   readonly logRatio: Tensor;
   readonly advantages: Tensor;
@@ -55,6 +58,13 @@ export const aggregateParams = {
     .describe('how the losses of tokens become one number'),
   length: z.int().positive().optional().describe('tokens a row is counted as by `constant`'),
 };
+
+/** How far a ratio may go: `clip: [lo, hi]` bounds it to 1 - lo .. 1 + hi. */
+export const clipParam = (byDefault: [number, number]) =>
+  z
+    .tuple([z.number().positive().max(1), z.number().positive()])
+    .default(byDefault)
+    .describe('how far the ratio may fall below 1 and rise above it');
 
 /** `constant` says what it divides by. */
 export const withLength = <P extends AggregateParams, S extends z.ZodType<P>>(schema: S): S =>

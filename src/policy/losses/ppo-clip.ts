@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { tf } from '../../engine/tf.ts';
-import { aggregateParams, defineLoss, withLength } from './loss.ts';
+import { aggregateParams, clipParam, defineLoss, withLength } from './loss.ts';
 
 /**
  * PPO's clipped surrogate (Schulman et al., 2017), with rho = pi / pi_old of each token:
@@ -18,10 +18,7 @@ export const ppoClip = defineLoss({
   ofRatio: ['clip', 'dualClip'],
   params: withLength(
     z.strictObject({
-      clip: z
-        .tuple([z.number().positive().max(1), z.number().positive()])
-        .default([0.2, 0.2])
-        .describe('how far the ratio may fall below 1 and rise above it'),
+      clip: clipParam([0.2, 0.2]),
       dualClip: z
         .number()
         .gt(1)

@@ -1,143 +1,150 @@
-import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { type Ragged, raggedFloat32 } from '../../../src/core/columns.ts';
-import type { Aggregation } from '../../../src/core/services.ts';
-import { tf } from '../../../src/engine/tf.ts';
-import { tokenWeight, updateTotals } from '../../../src/policy/losses/aggregate.ts';
+import type { KlEstimator } from '../../../src/core/services.ts';
+import { type Engine, openEngine } from '../../../src/engine/engine.ts';
 import { standardLosses } from '../../../src/policy/losses/catalogue.ts';
-import { logRatio, ownLogRatio } from '../../../src/policy/losses/log-ratio.ts';
-import { fixture } from '../models.ts';
-
-interface LossCase {
-  readonly id: string;
-  readonly loss: string;
-  readonly params: {
-    clip_ratio_low: number;
-    clip_ratio_high: number;
-    clip_ratio_c: number;
-    loss_agg_mode: string;
-    dp_size?: number;
-    batch_num_tokens?: number;
-    global_batch_size?: number;
-    loss_scale_factor?: number;
-  };
-  readonly logprobs: number[][];
-  readonly old_logprobs: number[][];
-  readonly advantages: number[][];
-  readonly mask: number[][];
-  readonly rollout_is_weights?: number[][];
-  readonly expected_loss: number;
-  readonly expected_grad_wrt_logprobs: number[][];
-  readonly expected_metrics: { pg_clipfrac: number; ppo_kl: number; pg_clipfrac_lower: number };
-}
-
-const cases: LossCase[] = JSON.parse(readFileSync(fixture('reference', 'losses.json'), 'utf8'));
-const aggregations: Record<string, Aggregation> = { 'seq-mean-token-sum-norm': 'constant' };
+import type { AggregateParams } from '../../../src/policy/losses/loss.ts';
+import type { Objective } from '../../../src/policy/losses/objective.ts';
+import { aggregationOf, type LossCase, outcomeOf, readCases } from './reference.ts';
 
 /** The tolerance of fixtures/reference/README.md for float32. */
 const expectClose = (actual: number, expected: number, what: string): void => {
   const difference = Math.abs(actual - expected) / Math.max(1, Math.abs(expected));
-  expect(difference, what).to.be.at.most(1e-6);
+  expect(difference, `${what}: ${actual} for ${expected}`).to.be.at.most(1e-6);
 };
 
-/** Weights of a dense case as the trainer makes them, masked. */
-function weightsOf(example: LossCase): number[][] {
-  const { params, mask } = example;
-  const ragged: Ragged<Float32Array> = raggedFloat32(mask);
-  const counted = updateTotals(
-    ragged,
-    mask.map((_, i) => i),
-  );
-  const totals = {
-    tokens: params.batch_num_tokens ?? counted.tokens,
-    rows: params.global_batch_size ?? counted.rows,
+const names: Record<string, string> = {
+  ppo_clip: 'loss/ppo-clip',
+  ppo_clip_higher: 'loss/ppo-clip',
+  ppo_clip_plus_kl: 'loss/ppo-clip',
+  gspo: 'loss/gspo',
+  cispo: 'loss/cispo',
+  gpg: 'loss/reinforce',
+};
+const aliases: Record<string, string> = { kl: 'k1', mse: 'k2', low_var_kl: 'k3' };
+
+function objectiveOf({ loss: name, params }: LossCase): Objective {
+  const { clip_ratio_low: low, clip_ratio_high: high, clip_ratio_c: dualClip } = params;
+  const loss = standardLosses[names[name]!]!;
+  const own = {
+    ...(low !== undefined && { clip: [low, high] }),
+    ...(loss.use === 'loss/ppo-clip' && { dualClip }),
   };
-  const aggregation = aggregations[params.loss_agg_mode] ?? (params.loss_agg_mode as Aggregation);
-  const length = params.loss_scale_factor ?? mask[0]!.length;
-  return mask.map((row, i) => {
-    const weight = tokenWeight(aggregation, totals, ragged, i, length) * (params.dp_size ?? 1);
-    return row.map((m, t) => m * weight * (example.rollout_is_weights?.[i]?.[t] ?? 1));
+  const kl = params.kl_penalty;
+  return {
+    loss,
+    params: loss.params.parse(own),
+    ...(kl && { kl: { use: (aliases[kl] ?? kl) as KlEstimator, coefficient: params.kl_coef ?? 1 } }),
+  };
+}
+
+/** A KL penalty by itself: beside it, a loss that is zero. */
+const penaltyOf = (example: LossCase): [Objective, LossCase] => [
+  objectiveOf({ ...example, loss: 'gpg' }),
+  { ...example, advantages: example.mask.map((row) => row.map(() => 0)) },
+];
+
+const cases = readCases('losses.json');
+
+for (const use of ['reference', 'onnx'] as const) {
+  describe(`policy/losses on ${use}`, () => {
+    let engine: Engine;
+    before(async () => {
+      engine = await openEngine({ use, ...(use === 'onnx' && { threads: 1 }) });
+    });
+    after(() => engine.close());
+
+    for (const example of cases) {
+      it(`gives the loss, gradient and metrics of ${example.id}`, async () => {
+        const [objective, given] =
+          example.loss === 'kl_penalty' ? penaltyOf(example) : [objectiveOf(example), example];
+        const { loss, gradient, metrics } = await outcomeOf(engine, objective, given);
+        expectClose(loss, example.expected_loss, 'loss');
+        const expected = example.expected_grad_wrt_logprobs.flat();
+        for (const [i, g] of gradient.entries()) expectClose(g, expected[i]!, `gradient ${i}`);
+        const reference = example.expected_metrics;
+        for (const [name, theirs] of [
+          ['clip_fraction', 'pg_clipfrac'],
+          ['dual_clip_fraction', 'pg_clipfrac_lower'],
+          ['approx_kl', 'ppo_kl'],
+          ['kl', 'kl_mean'],
+        ] as const) {
+          if (metrics[name] === undefined || reference[theirs] === undefined) continue;
+          expectClose(metrics[name], reference[theirs], name);
+        }
+      });
+    }
+
+    it('weighs each token by A rho in importance sampling, with that gradient', async () => {
+      const example = cases.find(({ id }) => id === 'verl-ppo-clip-token-mean')!;
+      const loss = standardLosses['loss/importance-sampling']!;
+      const outcome = await outcomeOf(engine, { loss, params: loss.params.parse({}) }, example);
+      const { advantages, logprobs, old_logprobs: old, mask } = example;
+      const tokens = mask.flat().reduce((a, b) => a + b);
+      const weighed = logprobs.flatMap((row, i) =>
+        row.map((p, t) => (-mask[i]![t]! * advantages![i]![t]! * Math.exp(p - old![i]![t]!)) / tokens),
+      );
+      expectClose(
+        outcome.loss,
+        weighed.reduce((a, b) => a + b),
+        'loss',
+      );
+      // d rho / d log pi = rho.
+      for (const [i, g] of outcome.gradient.entries()) expectClose(g, weighed[i]!, `gradient ${i}`);
+    });
   });
 }
 
 describe('policy/losses', () => {
+  let engine: Engine;
   before(async () => {
-    await tf.setBackend('cpu');
+    engine = await openEngine({ use: 'reference' });
+  });
+  after(() => engine.close());
+
+  const gradientOf = async (use: string, mode: AggregateParams['aggregate'], params: object = {}) => {
+    const loss = standardLosses[use]!;
+    const example = {
+      ...cases[0]!,
+      params: { ...cases[0]!.params, loss_agg_mode: mode },
+      logprobs: [[-1, -2, -3]],
+      old_logprobs: null,
+      advantages: [[2, -1, 0]],
+      mask: [[1, 1, 1]],
+    };
+    const outcome = await outcomeOf(engine, { loss, params: loss.params.parse(params) }, example);
+    return Array.from(outcome.gradient, (g) => g + 0);
+  };
+
+  it('are all the policy gradient where the policy that trains is the one before the update', async () => {
+    const sum = 'seq-mean-token-sum';
+    for (const use of ['loss/ppo-clip', 'loss/cispo', 'loss/importance-sampling', 'loss/reinforce']) {
+      expect(await gradientOf(use, sum), use).to.deep.equal([-2, 1, 0]);
+    }
+    const thirds = (await gradientOf('loss/gspo', 'seq-mean-token-mean')).map((g) => g * 3);
+    for (const [i, g] of [-2, 1, 0].entries()) expect(thirds[i]).to.be.closeTo(g, 1e-6);
   });
 
-  const ppo = cases.filter((c) => c.loss === 'ppo_clip' || c.loss === 'ppo_clip_higher');
-  for (const example of ppo) {
-    it(`gives the loss, gradient and metrics of ${example.id}`, () => {
-      const { clip_ratio_low: low, clip_ratio_high: high, clip_ratio_c: dualClip } = example.params;
-      const loss = standardLosses['loss/ppo-clip']!;
-      const params = loss.params.parse({ clip: [low, high], dualClip });
-      const weights = weightsOf(example);
-      tf.tidy(() => {
-        const logprobs = tf.tensor2d(example.logprobs);
-        const perToken = (x: typeof logprobs) =>
-          loss.perToken(
-            {
-              logprobs: x,
-              logRatio: logRatio(x, tf.tensor2d(example.old_logprobs)),
-              advantages: tf.tensor2d(example.advantages),
-              mask: tf.tensor2d(example.mask),
-            },
-            params,
-          );
-        const scalar = tf.valueAndGrad((x) =>
-          tf.sum(tf.mul(perToken(x as typeof logprobs).loss, tf.tensor2d(weights))),
-        );
-        const { value, grad } = scalar(logprobs);
-        expectClose(value.dataSync()[0]!, example.expected_loss, 'loss');
-        const expected = example.expected_grad_wrt_logprobs.flat();
-        for (const [i, g] of grad.dataSync().entries()) expectClose(g, expected[i]!, `gradient ${i}`);
-
-        const { metrics } = perToken(logprobs);
-        const mean = (name: string): number => {
-          const numbers = metrics[name]!.dataSync();
-          const mask = example.mask.flat();
-          const sum = mask.reduce((total, m, i) => total + m * numbers[i]!, 0);
-          return sum / mask.reduce((a, b) => a + b);
-        };
-        const reference = example.expected_metrics;
-        expectClose(mean('clip_fraction'), reference.pg_clipfrac, 'clip_fraction');
-        expectClose(mean('dual_clip_fraction'), reference.pg_clipfrac_lower, 'dual_clip_fraction');
-        expectClose(mean('approx_kl'), reference.ppo_kl, 'approx_kl');
-      });
-    });
-  }
-
-  it('covers all four aggregations', () => {
-    const modes = new Set(ppo.map((c) => aggregations[c.params.loss_agg_mode] ?? c.params.loss_agg_mode));
-    expect([...modes].sort()).to.deep.equal([
-      'constant',
-      'seq-mean-token-mean',
-      'seq-mean-token-sum',
-      'token-mean',
-    ]);
+  it('cover all four aggregations in the reference cases', () => {
+    for (const loss of ['ppo_clip', 'gpg', 'cispo']) {
+      const modes = cases.filter((c) => c.loss === loss).map((c) => aggregationOf(c.params.loss_agg_mode));
+      expect([...new Set(modes)].sort(), loss).to.deep.equal([
+        'constant',
+        'seq-mean-token-mean',
+        'seq-mean-token-sum',
+        'token-mean',
+      ]);
+    }
   });
 
-  it('makes PPO on the policy itself the policy gradient', () => {
-    const gradient = (use: string): number[] =>
-      tf.tidy(() => {
-        const loss = standardLosses[use]!;
-        const run = tf.grad((x) => {
-          const inputs = { logprobs: x, advantages: tf.tensor2d([[2, -1, 0]]), mask: tf.ones([1, 3]) };
-          return tf.sum(loss.perToken({ ...inputs, logRatio: ownLogRatio(x) }, loss.params.parse({})).loss);
-        });
-        return Array.from(run(tf.tensor2d([[-1, -2, -3]])).dataSync());
-      });
-    expect(gradient('loss/ppo-clip').map((g) => g + 0)).to.deep.equal([-2, 1, 0]);
-    expect(gradient('loss/reinforce').map((g) => g + 0)).to.deep.equal([-2, 1, 0]);
-  });
-
-  it('refuses parameters that a loss does not have', () => {
+  it('refuse parameters that a loss does not have', () => {
     for (const [use, params] of [
       ['loss/ppo-clip', { clip: [0.2] }],
       ['loss/ppo-clip', { epsilon: 0.2 }],
       ['loss/reinforce', { clip: [0.2, 0.2] }],
       ['loss/reinforce', { aggregate: 'constant' }],
       ['loss/cross-entropy', { aggregate: 'mean' }],
+      ['loss/gspo', { aggregate: 'token-mean' }],
+      ['loss/cispo', { dualClip: 3 }],
     ] as const) {
       expect(standardLosses[use]!.params.safeParse(params).success, JSON.stringify(params)).to.equal(false);
     }
