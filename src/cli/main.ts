@@ -4,6 +4,7 @@ import { hideBin } from 'yargs/helpers';
 import { version } from '../core/version.ts';
 import { diffCommand } from './diff.ts';
 import { evalCommand } from './eval.ts';
+import { explainCommand } from './explain.ts';
 import { exitCodeOf, explain } from './failure.ts';
 import { lintCommand } from './lint.ts';
 import { logCommand } from './log.ts';
@@ -26,6 +27,7 @@ const cli = yargs(hideBin(process.argv))
   .command(diffCommand)
   .command(logCommand)
   .command(lintCommand)
+  .command(explainCommand)
   .command(schemaCommand)
   .command(stagesCommand)
   .command(testCommand)

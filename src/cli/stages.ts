@@ -49,16 +49,8 @@ async function stageText(name: string, json: boolean): Promise<string> {
   return json ? asJson(stage) : describe(stage);
 }
 
-function describe({
-  name,
-  kind,
-  summary,
-  parameters,
-  parts,
-  needs,
-  adds,
-  example,
-}: StageDescription): string {
+function describe(stage: StageDescription): string {
+  const { name, kind, summary, parameters, parts, needs, adds, replaces, example } = stage;
   const sections = [
     `${name} (${kind}: ${kinds[kind]})\n${summary}\n`,
     section('parameters', parameterRows(parameters), 'none'),
