@@ -6,7 +6,7 @@ import type { CommandModule } from 'yargs';
 import type { Batch } from '../core/encode.ts';
 import { RlevError } from '../core/errors.ts';
 import { parseAddress } from '../log/address.ts';
-import { type ExportFormat, exports } from '../log/export.ts';
+import { type ExportFormat, exportFormats } from '../log/export.ts';
 import { openRun } from '../log/run-directory.ts';
 import { parseRows, selectBatches } from '../log/select-batches.ts';
 import { batchTable } from '../report/batch-table.ts';
@@ -19,7 +19,7 @@ interface CatArguments {
   output?: string;
 }
 
-const formats = ['table', ...(Object.keys(exports) as ExportFormat[])] as const;
+const formats = ['table', ...(Object.keys(exportFormats) as ExportFormat[])] as const;
 /** Rows of a table, where none are named. */
 const tableRows = { first: 0, last: 19 };
 
@@ -59,7 +59,7 @@ export const logCatCommand: CommandModule<object, CatArguments> = {
         ...(names && { columns: names }),
         ...(range && { rows: range }),
       });
-      await save(format === 'table' ? asTable(batches) : exports[format](batches), output);
+      await save(format === 'table' ? asTable(batches) : exportFormats[format](batches), output);
     } finally {
       await log.close();
     }

@@ -9,8 +9,8 @@ import { toMessages } from './arrow-stream.ts';
 export type Export = (batches: AsyncIterable<Batch>) => AsyncGenerator<string | Uint8Array>;
 
 /** `arrow` is an Arrow IPC stream; in `csv` a list is JSON in its cell. */
-export const exports = { jsonl, csv, arrow, parquet } as const satisfies Record<string, Export>;
-export type ExportFormat = keyof typeof exports;
+export const exportFormats = { jsonl, csv, arrow, parquet } as const satisfies Record<string, Export>;
+export type ExportFormat = keyof typeof exportFormats;
 
 /** One value as JSON and CSV have it: lists as arrays, null where nothing is; NaN and infinities as text. */
 export type Cell = string | number | boolean | null | readonly Cell[];

@@ -5,7 +5,7 @@ import { readParquet } from 'parquet-wasm/node';
 import { type AnyColumns, raggedFloat32, raggedInt32 } from '../../src/core/columns.ts';
 import { type Batch, batchOf } from '../../src/core/encode.ts';
 import type { EventLog } from '../../src/log/event-log.ts';
-import { type Cell, type Export, exports } from '../../src/log/export.ts';
+import { type Cell, type Export, exportFormats } from '../../src/log/export.ts';
 import { createRun } from '../../src/log/run-directory.ts';
 import { parseRows, selectBatches } from '../../src/log/select-batches.ts';
 import { errorOf } from '../support/stage.ts';
@@ -69,17 +69,17 @@ function doubled(values: Record<string, unknown[]>): Record<string, unknown[]> {
 
 describe('log/export', () => {
   it('writes Arrow that another implementation of it reads', async () => {
-    expect(readByAnother(await written(exports.arrow))).to.deep.equal(doubled(plain));
+    expect(readByAnother(await written(exportFormats.arrow))).to.deep.equal(doubled(plain));
   });
 
   it('writes Parquet that another implementation of it reads', async () => {
-    const bytes = await written(exports.parquet);
+    const bytes = await written(exportFormats.parquet);
     expect(bytes.subarray(0, 4).toString()).to.equal('PAR1');
     expect(readByAnother(readParquet(bytes).intoIPCStream())).to.deep.equal(doubled(plain));
   });
 
   it('writes JSON lines, numbers that JSON lacks as text', async () => {
-    const lines = (await written(exports.jsonl)).toString().trimEnd().split('\n');
+    const lines = (await written(exportFormats.jsonl)).toString().trimEnd().split('\n');
     expect(lines).to.have.length(6);
     const rows = lines.map((line) => JSON.parse(line) as Record<string, Cell>);
     expect(rows[0]).to.deep.equal(Object.fromEntries(Object.entries(plain).map(([name, v]) => [name, v[0]])));
@@ -91,7 +91,7 @@ describe('log/export', () => {
   });
 
   it('writes CSV with one header, lists as JSON', async () => {
-    const rows: Record<string, string>[] = parse(await written(exports.csv), { columns: true });
+    const rows: Record<string, string>[] = parse(await written(exportFormats.csv), { columns: true });
     expect(rows).to.have.length(6);
     expect(rows[3]).to.include({
       row_id: '0.0.0.0',
@@ -109,7 +109,7 @@ describe('log/export', () => {
         yield batchOf({ reward: new Float64Array([1]) });
         yield batchOf({ correct: new Float32Array([1]) });
       };
-      await errorOf(() => written(exports[format], mixed()), 'run/mismatch');
+      await errorOf(() => written(exportFormats[format], mixed()), 'run/mismatch');
     });
   }
 });
