@@ -99,7 +99,7 @@ describe('package/readme', () => {
       mkdirSync('node_modules/.cache', { recursive: true });
       folder = mkdtempSync(join(root, 'node_modules/.cache/readme-'));
       for (const { page, line, language, text } of snippets) {
-        if (language !== 'ts' || !text.includes("from 'rlev'")) continue;
+        if (language !== 'ts' || !/from 'rlev[/']/.test(text)) continue;
         const file = join(folder, `${page.replaceAll(/\W/g, '-')}-${line}.ts`);
         const library = pathToFileURL(join(root, 'src/index.ts')).href;
         const placed = text.replaceAll("'pipelines/", `'${root}/pipelines/`);
@@ -109,7 +109,14 @@ describe('package/readme', () => {
       }
       const config = {
         extends: join(root, 'tsconfig.json'),
-        compilerOptions: { paths: { rlev: [join(root, 'src/index.ts')] }, types: ['node'] },
+        compilerOptions: {
+          paths: {
+            rlev: [join(root, 'src/index.ts')],
+            'rlev/losses': [join(root, 'src/losses.ts')],
+            'rlev/testing': [join(root, 'src/testing/index.ts')],
+          },
+          types: ['node'],
+        },
         include: [],
         files: files.map((file) => file.replace(/\.ts$/, '.check.ts')),
       };
