@@ -1,6 +1,6 @@
 /**
  * Times a replay of value, reward and advantage over a synthetic run of 64 prompts x 8 responses a step, 48 tokens a
- * response on average: rollouts a second and peak memory, for runs of two lengths, so that memory that grows shows.
+ * response on average: rollouts a second (of the clock, and of CPU time where the machine is shared) and peak memory, for runs of two lengths, so that memory that grows shows.
  *
  *     npx tsx bench/replay.ts [steps=400] [prompts=64] [samples=8]
  */
@@ -110,21 +110,25 @@ try {
   for (const count of [Math.ceil(steps / 4), steps]) {
     const directory = join(folder, `run-${count}`);
     await synthetic(directory, count);
-    for (const how of ['replay alone', 'replay alone', 'compared with the recording', 'with --check']) {
+    for (const how of ['replay alone', 'replay alone', 'compared with the recording']) {
       let peak = 0;
+      const before = process.cpuUsage();
       const result = await replay(directory, {
         catalogue: builtInStages,
         from: 'value',
         to: 'advantage',
         compare: how.startsWith('compared'),
-        check: how === 'with --check',
-        onStep: () => {
-          peak = Math.max(peak, process.memoryUsage().rss);
+        onStep: (step) => {
+          if (step % 16 === 0) peak = Math.max(peak, process.memoryUsage.rss());
         },
       });
+      const { user, system } = process.cpuUsage(before);
       const rate = Math.round(result.rollouts / result.seconds).toLocaleString('en');
+      const perCpu = Math.round((result.rollouts / (user + system)) * 1e6).toLocaleString('en');
       const megabytes = Math.round(peak / 2 ** 20);
-      console.log(`${count} steps, ${result.rollouts} rollouts, ${how}: ${rate} rollouts/s, ${megabytes} MB`);
+      console.log(
+        `${count} steps, ${result.rollouts} rollouts, ${how}: ${rate} rollouts/s (${perCpu} a CPU second), ${megabytes} MB`,
+      );
     }
   }
 } finally {

@@ -17,12 +17,17 @@ export class ReplayChanges {
     this.#stages = stages;
   }
 
-  async add(recorded: RecordedCohort, { batch }: Cohort): Promise<void> {
+  /** What the stages recorded of a cohort. */
+  read(recorded: RecordedCohort): Promise<Batch[]> {
     const { log } = this.#recording;
+    return Promise.all(this.#entries(recorded).map((entry) => log.read(entry)));
+  }
+
+  /** @param recorded as `read` gives it, of the same cohort */
+  add(recorded: readonly Batch[], { batch }: Cohort): void {
     this.#diffs ??= new ColumnDiffs(batch.getChild('points') !== null);
     const keys = keysOf(batch);
-    for (const entry of this.#entries(recorded)) {
-      const before = await log.read(entry);
+    for (const before of recorded) {
       const partner = partnersOf(before, batch);
       const keysBefore = partner ? keysFrom(keys, partner) : keys;
       for (const { name } of before.schema.fields) {

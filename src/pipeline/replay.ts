@@ -129,10 +129,16 @@ async function replayAll(
   const offPolicy: OffPolicy[] = [];
   const started = performance.now();
   let count = 0;
-  for await (const recorded of cohortsOf(recording.log, { scope: 'train', ...options.steps })) {
-    if (!isWhole(recorded, recording, replayer, options.notice)) continue;
+  const load = async (recorded: RecordedCohort) => {
+    if (!isWhole(recorded, recording, replayer, options.notice)) return undefined;
+    const input = await replayer.input(recorded, alongside);
+    return { recorded, input, before: (await changes?.read(recorded)) ?? [] };
+  };
+  for await (const loaded of ahead(cohortsOf(recording.log, { scope: 'train', ...options.steps }), load)) {
+    if (!loaded) continue;
+    const { recorded, input, before } = loaded;
     const record = recorderOf(recorded, log, check);
-    let cohort = await replayer.input(recorded, alongside);
+    let cohort = input;
     for (const wired of stages) {
       if (wired.definition.kind === 'update' && cohort.batch.getChild('sampled_logprobs')) {
         offPolicy.push(await measureOffPolicy(await replayer.openPolicy(), cohort));
@@ -142,7 +148,7 @@ async function replayAll(
       figures.stage(wired, cohort, performance.now() - start);
     }
     figures.cohort(cohort);
-    await changes?.add(recorded, cohort);
+    changes?.add(before, cohort);
     count++;
     options.onStep?.(recorded.step, cohort);
     if (check?.result.difference) break;
@@ -168,6 +174,19 @@ async function replayAll(
     off_policy: offPolicy,
     directory: log?.directory,
   };
+}
+
+/** What `load` makes of each item, the next one being loaded while one is worked on. */
+async function* ahead<T, U>(items: AsyncIterable<T>, load: (item: T) => Promise<U>): AsyncGenerator<U> {
+  let next: Promise<U> | undefined;
+  for await (const item of items) {
+    const loaded = next;
+    next = load(item);
+    // who waits for it gets its failure, if anybody still does
+    next.catch(() => undefined);
+    if (loaded) yield await loaded;
+  }
+  if (next) yield await next;
 }
 
 /** Whether a cohort has what comes before the replayed stages: a run that was stopped can end inside a step. */
