@@ -28,12 +28,12 @@ export { catalogueOf, defineMap, defineSelect, defineSource, defineUpdate } from
 export { version } from './core/version.ts';
 export type { Address } from './log/address.ts';
 export { formatAddress, parseAddress } from './log/address.ts';
+export { readArrow as loadBatch } from './log/arrow-file.ts';
 export type { EventLog, JournalEntry, RunHeader } from './log/event-log.ts';
 export { exportFormats } from './log/export.ts';
 export type { JoinOptions, RecordedCohort } from './log/join.ts';
 export { cohortsAt, cohortsOf, joinedBatch } from './log/join.ts';
 export { listCohorts } from './log/list.ts';
-export { loadBatch } from './log/load-batch.ts';
 export { planPrune, pruneRun } from './log/prune.ts';
 export { planRepair, repairRun } from './log/repair.ts';
 export { createRun, openRun } from './log/run-directory.ts';

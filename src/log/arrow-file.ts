@@ -4,7 +4,8 @@ import type { Batch } from '../core/encode.ts';
 import { type Place, RlevError } from '../core/errors.ts';
 
 /**
- * The rows of an Arrow IPC file or stream that a user names. Nothing vouches for its bytes, as a journal does for
+ * The rows of an Arrow IPC file or stream that a user names, such as `rlev log cat RUN@STEP/STAGE -o FILE.arrow` saves
+ * for the unit test of a stage; the library calls it `loadBatch`. Nothing vouches for its bytes, as a journal does for
  * those of a run: read what is recorded through its log.
  *
  * @throws RlevError `data/missing-file`, `data/syntax`

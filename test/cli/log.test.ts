@@ -6,7 +6,7 @@ import yargs from 'yargs';
 import { exitCodeOf, explain } from '../../src/cli/failure.ts';
 import { logCommand } from '../../src/cli/log.ts';
 import { columnOf } from '../../src/core/encode.ts';
-import { loadBatch } from '../../src/log/load-batch.ts';
+import { readArrow as loadBatch } from '../../src/log/arrow-file.ts';
 import { verifyRun } from '../../src/log/verify.ts';
 
 const recording = 'fixtures/recordings/smoke-v1';

@@ -2,9 +2,9 @@ import { cp, readFile } from 'node:fs/promises';
 import { tableFromIPC as flechette } from '@uwdata/flechette';
 import { expect } from 'chai';
 import { columnOf } from '../../src/core/encode.ts';
+import { readArrow as loadBatch } from '../../src/log/arrow-file.ts';
 import { cohortsAt, joinedBatch } from '../../src/log/join.ts';
 import { listCohorts } from '../../src/log/list.ts';
-import { loadBatch } from '../../src/log/load-batch.ts';
 import { openRun } from '../../src/log/run-directory.ts';
 import { verifyRun } from '../../src/log/verify.ts';
 import { errorOf } from '../support/stage.ts';
@@ -73,7 +73,7 @@ describe('a recording of format 1', () => {
   });
 });
 
-describe('log/load-batch', () => {
+describe('log/arrow-file', () => {
   it('loads what log cat saved', async () => {
     const batch = await loadBatch('fixtures/recordings/rewarded.arrow');
     expect(batch.numRows).to.equal(16);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { rowOf } from '../../../src/core/columns.ts';
 import { columnsOf } from '../../../src/core/encode.ts';
-import { loadBatch } from '../../../src/log/load-batch.ts';
+import { readArrow as loadBatch } from '../../../src/log/arrow-file.ts';
 import { rloo } from '../../../src/stages/advantage/rloo.ts';
 import { createStage, stageEvent } from '../../../src/testing/index.ts';
 
