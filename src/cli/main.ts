@@ -8,6 +8,7 @@ import { explainCommand } from './explain.ts';
 import { exitCodeOf, explain } from './failure.ts';
 import { lintCommand } from './lint.ts';
 import { logCommand } from './log.ts';
+import { newCommand } from './new.ts';
 import { replayCommand } from './replay.ts';
 import { resumeCommand } from './resume.ts';
 import { schemaCommand } from './schema.ts';
@@ -30,6 +31,7 @@ const cli = yargs(hideBin(process.argv))
   .command(explainCommand)
   .command(schemaCommand)
   .command(stagesCommand)
+  .command(newCommand)
   .command(testCommand)
   .strict()
   .strictCommands()

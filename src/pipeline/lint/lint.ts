@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import { RlevError } from '../../core/errors.ts';
+import type { Catalogue } from '../../core/stage.ts';
 import { catalogueWith } from '../own-stages.ts';
 import { inspectPipeline, type LoadOptions, type Pipeline, readPipeline } from '../resolve.ts';
 import { evaluatesTrainingData, evaluationLacksColumns } from './evaluations.ts';
@@ -35,15 +37,33 @@ const rules: readonly Rule[] = [
  * throw for what is wrong with the file, the data or the policy.
  */
 export async function lint(file: string, options: LintOptions): Promise<Finding[]> {
+  let text: string;
   try {
-    const text = await readPipeline(file);
-    return await lintText(text, file, {
-      ...options,
-      catalogue: await catalogueWith(text, file, options),
-    });
+    text = await readPipeline(file);
   } catch (error) {
     if (error instanceof RlevError) return errorFindings(error, { file });
     throw error;
+  }
+  const { catalogue, errors } = await ownStages(text, file, options);
+  const findings = await lintText(text, file, { ...options, catalogue });
+  // A stage whose module cannot be loaded is not unknown as well.
+  const other = findings.filter(
+    ({ code, place }) =>
+      code !== 'config/unknown-stage' || !errors.some((e) => isDeepStrictEqual(e.place, place)),
+  );
+  return sorted([...errors, ...other]);
+}
+
+async function ownStages(
+  text: string,
+  file: string,
+  options: LintOptions,
+): Promise<{ catalogue: Catalogue; errors: Finding[] }> {
+  try {
+    return { catalogue: await catalogueWith(text, file, options), errors: [] };
+  } catch (error) {
+    if (!(error instanceof RlevError)) throw error;
+    return { catalogue: options.catalogue, errors: errorFindings(error, { file }) };
   }
 }
 

@@ -48,8 +48,8 @@ export async function readFiles(pipeline: Pipeline): Promise<FilesRead> {
     const wired: WiredStage[] = [];
     try {
       for (const stage of stages) {
-        // An update trains: it needs a whole policy, and no data before a run.
-        if (stage.definition.kind === 'update') continue;
+        // An update sees no data before a run. Made it is only where that loads a part by path, and so checks it.
+        if (stage.definition.kind === 'update' && !namesOwnPart(stage)) continue;
         try {
           wired.push(await createStage(stage, setupOf(pipeline, stage, open, { notice: () => undefined })));
         } catch (error) {
@@ -76,6 +76,11 @@ const unreadable = new RlevError({
   message: 'The policy cannot be read.',
   place: { file: '' },
 });
+
+function namesOwnPart({ definition, params }: PlacedStage): boolean {
+  const given = params as Readonly<Record<string, { readonly use?: unknown }>>;
+  return Object.keys(definition.parts ?? {}).some((key) => String(given[key]?.use).includes('#'));
+}
 
 type Note = (error: unknown, place?: Finding['place']) => void;
 

@@ -21,7 +21,14 @@ export const cancelledValues: Rule = ({ pipeline, alternatives }) => {
     const keeping = alternatives.filter((d) => divisorByDefault(d) === 'nothing' && readsReward(d));
     const ways = [
       ...switches(stage).map((change) => `set ${change}`),
-      ...(keeping.length > 0 ? [`take ${keeping.map((d) => d.name).join(' or ')}`] : []),
+      ...(keeping.length > 0
+        ? [
+            `take ${keeping
+              .slice(0, 3)
+              .map((d) => d.name)
+              .join(' or ')}`,
+          ]
+        : []),
       'take a reward without values, if that is what you mean to compare with',
     ];
     return [

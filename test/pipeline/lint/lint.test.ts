@@ -121,6 +121,22 @@ describe('lint', () => {
       ]);
     });
 
+    it('finds stages and losses by path that are not there, and says the rest as well', async () => {
+      const text = good
+        .replace('reward/rlev, alpha: 1', './mine.js#reward')
+        .replace('loss/reinforce', './mine.js#loss')
+        .replace('samples: 2', 'samples: 1');
+      const file = join(folder, 'own.yaml');
+      writeFileSync(join(folder, 'other.jsonl'), `${JSON.stringify({ id: 'a', ...question })}\n`);
+      writeFileSync(file, text.replaceAll('../fixtures', relative(folder, 'fixtures')));
+      const findings = await lint(file, options);
+      expect(findings.map((f) => [f.code, f.place.line])).to.deep.equal([
+        ['group/single', 6],
+        ['config/module', 9],
+        ['config/unknown-stage', 11],
+      ]);
+    });
+
     it('finds prompts that leave no room for a response, and a policy that is not there', async () => {
       const rows = [{ id: 'a', ...question }];
       const long = await reading(good.replace('maxTokens: 6', 'maxTokens: 4096'), rows);
