@@ -14,16 +14,20 @@ export function namesModule(use: string): boolean {
   return use.includes('#') || /^\.{0,2}\//.test(use);
 }
 
+export interface OwnStages {
+  /** The catalogue with the stages of their own that were found, each under the text of its `use`. */
+  readonly catalogue: Catalogue;
+  /** `config/module` with the place of each `use` whose module cannot be loaded, or exports no stage of that name. */
+  readonly errors: readonly RlevError[];
+}
+
 /**
- * The catalogue with the stages of their own that a pipeline names by path, in its file, in what that extends and in
- * overrides, each under the text of its `use`. A path is relative to the file that it stands in, or to its `base`.
+ * Loads the stages that a pipeline names by path, in its file, in what that extends and in overrides. A path is
+ * relative to the file that it stands in, or to its `base`.
  *
- * A file that cannot be read as a pipeline gives the catalogue as it was: resolving says what is wrong with it.
- *
- * @throws RlevErrors `config/module` with the place of each `use` whose module cannot be loaded, or that exports no
- * stage of that name
+ * A file that cannot be read as a pipeline names none: resolving says what is wrong with it.
  */
-export async function catalogueWith(text: string, file: string, options: LoadOptions): Promise<Catalogue> {
+export async function ownStages(text: string, file: string, options: LoadOptions): Promise<OwnStages> {
   const catalogue = new Map(options.catalogue);
   const errors: RlevError[] = [];
   for (const own of usesOf(text, file, options)) {
@@ -35,6 +39,12 @@ export async function catalogueWith(text: string, file: string, options: LoadOpt
       errors.push(error);
     }
   }
+  return { catalogue, errors };
+}
+
+/** The catalogue of `ownStages`. @throws RlevErrors with its errors */
+export async function catalogueWith(text: string, file: string, options: LoadOptions): Promise<Catalogue> {
+  const { catalogue, errors } = await ownStages(text, file, options);
   if (errors.length > 0) throw new RlevErrors(errors);
   return catalogue;
 }

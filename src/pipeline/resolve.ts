@@ -9,7 +9,7 @@ import { findings } from './findings.ts';
 import { checkFlow } from './flow.ts';
 import type { Located } from './located.ts';
 import { override } from './override.ts';
-import { catalogueWith } from './own-stages.ts';
+import { ownStages } from './own-stages.ts';
 import {
   type PlacedStage,
   type ResolvedBranch,
@@ -67,8 +67,27 @@ export interface Inspection {
  * @throws RlevError `data/missing-file` where the file is not there
  */
 export async function loadPipeline(file: string, options: LoadOptions): Promise<Pipeline> {
+  const { pipeline, errors } = await inspectFile(file, options);
+  if (errors.length > 0 || !pipeline) throw new RlevErrors(errors);
+  return pipeline;
+}
+
+/**
+ * The same, with what is wrong gathered instead of thrown; `catalogue` has the stages of its own that the file names.
+ *
+ * @throws RlevError `data/missing-file` where the file is not there
+ */
+export async function inspectFile(
+  file: string,
+  options: LoadOptions,
+): Promise<Inspection & { readonly catalogue: Catalogue }> {
   const text = await readPipeline(file);
-  return resolvePipeline(text, file, { ...options, catalogue: await catalogueWith(text, file, options) });
+  const { catalogue, errors: own } = await ownStages(text, file, options);
+  const { pipeline, errors } = inspectPipeline(text, file, { ...options, catalogue });
+  // What could not be loaded is not in the catalogue either: that would be said twice.
+  const loaded = (e: RlevError): boolean =>
+    e.code !== 'config/unknown-stage' || !own.some(({ value }) => value === e.value);
+  return { catalogue, pipeline, errors: [...own, ...errors.filter(loaded)] };
 }
 
 /** The text of a pipeline file. @throws RlevError `data/missing-file` */

@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { parse } from 'yaml';
 import { columnOf } from '../../src/core/encode.ts';
 import type { RlevError } from '../../src/core/errors.ts';
+import { lint } from '../../src/pipeline/lint/lint.ts';
 import { loadPipeline, type Pipeline } from '../../src/pipeline/resolve.ts';
 import { train } from '../../src/pipeline/run.ts';
 import { builtInStages } from '../../src/stages/catalogue.ts';
@@ -122,6 +123,16 @@ describe('stages of one’s own, by path', () => {
     ]);
     expect(message).to.match(/7:18: config\/module: There is no file/);
     expect(message).to.match(/--set stages\.rollout\.use=\.\/stages\.ts#ecco: config\/module: .*\n.*`echo`/);
+  });
+
+  it('are refused together with all else that is wrong, and only once', async () => {
+    const text = `${head}  verify: { use: ./stages.ts#nothing }\n  value: { use: value/point }\n`;
+    const codes = [...(await findings(text)).matchAll(/(\d+:\d+): (config\/[\w-]+)/g)].map(
+      (m) => `${m[1]} ${m[2]}`,
+    );
+    expect(codes).to.deep.equal(['7:18 config/module', '8:17 config/unknown-stage']);
+    const linted = await lint(join(folder, 'p.yaml'), { catalogue: builtInStages });
+    expect(linted.map(({ code }) => code)).to.deep.equal(['config/module', 'config/unknown-stage']);
   });
 
   const breaches: [string, string, string, RegExp][] = [

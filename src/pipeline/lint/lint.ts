@@ -1,8 +1,11 @@
-import { isDeepStrictEqual } from 'node:util';
 import { RlevError } from '../../core/errors.ts';
-import type { Catalogue } from '../../core/stage.ts';
-import { catalogueWith } from '../own-stages.ts';
-import { inspectPipeline, type LoadOptions, type Pipeline, readPipeline } from '../resolve.ts';
+import {
+  type Inspection,
+  inspectFile,
+  inspectPipeline,
+  type LoadOptions,
+  type Pipeline,
+} from '../resolve.ts';
 import { evaluatesTrainingData, evaluationLacksColumns } from './evaluations.ts';
 import { errorFindings, type Finding, sorted } from './finding.ts';
 import { partsOf } from './parts.ts';
@@ -37,39 +40,25 @@ const rules: readonly Rule[] = [
  * throw for what is wrong with the file, the data or the policy.
  */
 export async function lint(file: string, options: LintOptions): Promise<Finding[]> {
-  let text: string;
   try {
-    text = await readPipeline(file);
+    const { catalogue, ...inspection } = await inspectFile(file, options);
+    return await lintInspection(inspection, file, { ...options, catalogue });
   } catch (error) {
     if (error instanceof RlevError) return errorFindings(error, { file });
     throw error;
-  }
-  const { catalogue, errors } = await ownStages(text, file, options);
-  const findings = await lintText(text, file, { ...options, catalogue });
-  // A stage whose module cannot be loaded is not unknown as well.
-  const other = findings.filter(
-    ({ code, place }) =>
-      code !== 'config/unknown-stage' || !errors.some((e) => isDeepStrictEqual(e.place, place)),
-  );
-  return sorted([...errors, ...other]);
-}
-
-async function ownStages(
-  text: string,
-  file: string,
-  options: LintOptions,
-): Promise<{ catalogue: Catalogue; errors: Finding[] }> {
-  try {
-    return { catalogue: await catalogueWith(text, file, options), errors: [] };
-  } catch (error) {
-    if (!(error instanceof RlevError)) throw error;
-    return { catalogue: options.catalogue, errors: errorFindings(error, { file }) };
   }
 }
 
 /** The same from text; `file` is where paths are relative to and what findings name. */
 export async function lintText(text: string, file: string, options: LintOptions): Promise<Finding[]> {
-  const { pipeline, errors } = inspectPipeline(text, file, options);
+  return lintInspection(inspectPipeline(text, file, options), file, options);
+}
+
+async function lintInspection(
+  { pipeline, errors }: Inspection,
+  file: string,
+  options: LintOptions,
+): Promise<Finding[]> {
   const structure = errors.flatMap((error) => errorFindings(error, { file }));
   return sorted([...structure, ...(pipeline ? await lintPipeline(pipeline, options) : [])]);
 }
