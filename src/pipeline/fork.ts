@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { RlevError } from '../core/errors.ts';
 import { parseAddress } from '../log/address.ts';
+import { verifyCheckpoint } from '../log/checkpoints.ts';
 import type { JournalEntry, RunOrigin } from '../log/event-log.ts';
+import { nodeFiles } from '../log/files.ts';
 import { sha256 } from '../log/identity.ts';
 import { originOf } from '../log/origin.ts';
 import { openRun } from '../log/run-directory.ts';
@@ -37,7 +39,8 @@ export interface ForkPoint {
  * Finds the checkpoint to fork from.
  *
  * @param steps steps of the run that shall go on from it.
- * @throws RlevError `run/not-found` with the steps that have a checkpoint; `usage/arguments` where no step is left
+ * @throws RlevError `run/not-found` with the steps that have a checkpoint; `usage/arguments` where no step is
+ * left; `run/corrupt`
  */
 export async function forkPoint({ run, step }: RunStep, steps: number): Promise<ForkPoint> {
   const log = await openRun(run, { write: false });
@@ -59,7 +62,10 @@ export async function forkPoint({ run, step }: RunStep, steps: number): Promise<
           : `These steps have one: ${found.map(({ key }) => key.step).join(', ')}.`,
     });
   }
-  if (step < steps) return { run, entry };
+  if (step < steps) {
+    await verifyCheckpoint(nodeFiles(), run, entry);
+    return { run, entry };
+  }
   throw new RlevError({
     code: 'usage/arguments',
     message: `The pipeline ends after ${steps} steps, and ${run}@${step} has done ${step}.`,

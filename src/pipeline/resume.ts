@@ -3,11 +3,12 @@ import { basename, join, resolve as resolvePath } from 'node:path';
 import { RlevError } from '../core/errors.ts';
 import type { PolicyInfo } from '../core/services.ts';
 import type { Catalogue } from '../core/stage.ts';
-import type { EventLog, JournalEntry } from '../log/event-log.ts';
-import { headerDifferences } from '../log/origin.ts';
+import { verifyCheckpoint } from '../log/checkpoints.ts';
+import type { EventLog, JournalEntry, RunOrigin } from '../log/event-log.ts';
+import { nodeFiles } from '../log/files.ts';
+import { headerDifferences, originOf } from '../log/origin.ts';
 import { notARun, openRun } from '../log/run-directory.ts';
 import { pastOf } from '../streams/recall.ts';
-import type { Assembly } from './assemble.ts';
 import { type Beginning, type CarryOutOptions, carryOut, isFinished, type RunResult } from './carry-out.ts';
 import { checkpointFolder, loadCheckpoint } from './checkpoint.ts';
 import { originOfRun } from './fork.ts';
@@ -31,14 +32,20 @@ export async function resume(directory: string, options: ResumeOptions): Promise
   const log = await openRun(directory, { write: true });
   try {
     const memory = await recollect(log);
+    const { checkpoint, fork } = memory;
     const pipeline = await pipelineOf(directory, options);
+    const beginning = beginningOf(log, memory);
+    const finished = isFinished(pipeline, beginning);
+    const { data, policy } = log.header;
+    // versions and processor first: with others, nothing may open at all
+    if (!finished) refuseAnother(log, await originOf({ data, policy }));
+    if (checkpoint) await verifyCheckpoint(nodeFiles(), directory, checkpoint);
     return await carryOut(pipeline, options, async (assembly) => {
-      const beginning = beginningOf(log, memory);
-      if (!isFinished(pipeline, beginning)) {
-        await refuseAnother(log, memory, assembly);
+      if (!finished) {
+        refuseAnother(log, await originOfRun(assembly, fork && String(fork.data?.forkedFrom)));
         if (assembly.policy) refuseUnsteady(directory, assembly.policy.info, beginning);
       }
-      if (memory.checkpoint) await loadCheckpoint(directory, memory.checkpoint, assembly);
+      if (checkpoint) await loadCheckpoint(directory, checkpoint, assembly);
       return beginning;
     });
   } finally {
@@ -99,8 +106,7 @@ function beginningOf(log: EventLog, { entries, checkpoint, fork }: Memory): Begi
   };
 }
 
-async function refuseAnother(log: EventLog, { fork }: Memory, assembly: Assembly): Promise<void> {
-  const now = await originOfRun(assembly, fork && String(fork.data?.forkedFrom));
+function refuseAnother(log: EventLog, now: RunOrigin): void {
   const differences = headerDifferences(log.header, now);
   if (differences.length === 0) return;
   throw new RlevError({

@@ -8,8 +8,12 @@ import { builtInStages } from '../../src/stages/catalogue.ts';
 
 /** A run of a second on the engine that promises bits, with evaluations and a checkpoint every step. */
 export function smallRun(...set: string[]): Promise<Pipeline> {
+  return smallRunWith(builtInStages, ...set);
+}
+
+export function smallRunWith(catalogue: Catalogue, ...set: string[]): Promise<Pipeline> {
   return loadPipeline('pipelines/smoke.yaml', {
-    catalogue: builtInStages,
+    catalogue,
     set: [
       'policy.engine={use: onnx, threads: 1}',
       'evaluate={heldOut: {every: 2, through: value, stages: {prompts: {perStep: all}, rollout: {samples: 1, temperature: 0}}}}',

@@ -1,21 +1,49 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { z } from 'zod';
 import { integer, randomKey, uniform } from '../../src/core/random.ts';
+import { catalogueOf, defineMap } from '../../src/core/stage.ts';
 import { openRun } from '../../src/log/run-directory.ts';
 import { resume } from '../../src/pipeline/resume.ts';
 import { train } from '../../src/pipeline/run.ts';
 import { builtInStages } from '../../src/stages/catalogue.ts';
 import { errorOf } from '../support/stage.ts';
-import { cutAfter, evaluationsOf, eventsOf, outcomeOf, smallRun } from './recorded.ts';
+import { cutAfter, evaluationsOf, eventsOf, outcomeOf, smallRun, smallRunWith } from './recorded.ts';
 
 const script = fileURLToPath(new URL('run-until-killed.ts', import.meta.url));
+
+/** A value that fades with every cohort: a stage with a state. */
+const fading = defineMap({
+  name: 'value/fading',
+  summary: 'Values that fade.',
+  params: z.strictObject({}),
+  needs: () => ['points'],
+  adds: () => ['value'],
+  create: () => {
+    let cohorts = 0;
+    return {
+      run: ({ points }) => {
+        cohorts += 1;
+        return { value: points.map((p) => p / (100 * cohorts)) };
+      },
+      async save(directory: string) {
+        await mkdir(directory, { recursive: true });
+        await writeFile(join(directory, 'cohorts'), String(cohorts));
+      },
+      async load(directory: string) {
+        cohorts = Number(await readFile(join(directory, 'cohorts'), 'utf8'));
+      },
+    };
+  },
+});
+const withFading = catalogueOf([...builtInStages.values(), fading]);
 
 /**
  * Starts or resumes a run in a process of its own, and kills it: `delay` ms after it has said that `stages` stages are
@@ -56,7 +84,11 @@ describe('resume, wherever a run stops', function () {
 
   for (const inFlight of [1, 2]) {
     it(`gives the same events and weights after every event of a run with inFlight ${inFlight}`, async () => {
-      const pipeline = await smallRun('run.steps=3', `run.inFlight=${inFlight}`);
+      const pipeline = await smallRun(
+        'run.steps=3',
+        `run.inFlight=${inFlight}`,
+        ...(inFlight === 1 ? [] : ['evaluate={}']),
+      );
       const whole = await train(pipeline, { directory: join(folder, `whole-${inFlight}`) });
       const expected = await outcomeOf(whole.directory!, whole.checkpoint!);
       for (let events = 0; events < expected.events.length; events++) {
@@ -70,7 +102,7 @@ describe('resume, wherever a run stops', function () {
       }
     });
 
-    it(`gives the same events and weights after nine kills at random moments with inFlight ${inFlight}`, async () => {
+    it(`gives the same events and weights after eight kills at random moments with inFlight ${inFlight}`, async () => {
       const set = [
         'run.steps=12',
         `run.inFlight=${inFlight}`,
@@ -82,8 +114,8 @@ describe('resume, wherever a run stops', function () {
       const directory = join(folder, `killed-${inFlight}`);
       const key = randomKey(inFlight, 'kill');
       let recorded: string[] = [];
-      for (let kill = 0; kill < 9; kill++) {
-        // one in nine dies while it starts
+      for (let kill = 0; kill < 8; kill++) {
+        // one dies while it starts
         const stages = kill === 4 ? 0 : 1 + integer(key, kill, 14);
         const delay = uniform(key, kill) * (stages === 0 ? 2000 : 25);
         const { said, ended } = await runAndKill([directory, ...set], stages, delay);
@@ -104,6 +136,22 @@ describe('resume, wherever a run stops', function () {
       expect(evaluationsOf(result)).to.deep.equal(evaluationsOf(whole));
     });
   }
+
+  it('brings back the state of a stage that keeps one', async () => {
+    const fade = ['run.steps=3', 'stages.value.use=value/fading', 'evaluate={}'];
+    const pipeline = await smallRunWith(withFading, ...fade);
+    const kept = await train(pipeline, { directory: join(folder, 'kept') });
+    const update = (await eventsOf(kept.directory!)).findIndex((line) => line.startsWith('train 2.0 value '));
+    await cutAfter(kept.directory!, update + 1, join(folder, 'kept-cut'));
+    const result = await resume(join(folder, 'kept-cut'), { catalogue: withFading });
+    expect(await outcomeOf(join(folder, 'kept-cut'), result.checkpoint!)).to.deep.equal(
+      await outcomeOf(kept.directory!, kept.checkpoint!),
+    );
+    const ahead = await smallRunWith(withFading, ...fade, 'run.inFlight=2');
+    const error = await errorOf(() => train(ahead, { directory: join(folder, 'ahead') }), 'config/type');
+    expect(error.message).to.include('Stage value (value/fading) keeps a state');
+    expect(existsSync(join(folder, 'ahead'))).to.equal(false);
+  });
 
   it('is refused while another process has the run, with its pid, and not when that is gone', async () => {
     const directory = join(folder, 'shared');

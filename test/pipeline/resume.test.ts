@@ -92,10 +92,10 @@ describe('resume', function () {
   });
 
   it('with two cohorts in flight finds those that were sampled ahead', async () => {
-    const pipeline = await smoke('run.inFlight=2', 'run.checkpoint.every=2', 'run.steps=4');
+    const pipeline = await smoke('run.inFlight=2', 'evaluate={}');
     const two = await train(pipeline, { directory: path('two') });
     const events = await eventsOf(two.directory!);
-    const ahead = events.findIndex((line) => line.startsWith('train 3.0 rollout '));
+    const ahead = events.findIndex((line) => line.startsWith('train 2.0 rollout '));
     await cutAfter(two.directory!, ahead + 1, path('two-cut'));
     const sampled: string[] = [];
     const result = await resume(path('two-cut'), {
@@ -104,7 +104,7 @@ describe('resume', function () {
     expect(await outcomeOf(path('two-cut'), result.checkpoint!)).to.deep.equal(
       await outcomeOf(two.directory!, two.checkpoint!),
     );
-    expect(sampled).to.not.include('train 3');
+    expect(sampled).to.not.include('train 2');
   });
 
   it('says of a finished run that it is, shows its evaluations, and writes nothing', async () => {
