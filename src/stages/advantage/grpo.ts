@@ -1,63 +1,90 @@
 import { z } from 'zod';
 import { spreadOverTokens } from '../../core/columns.ts';
 import { defineMap } from '../../core/stage.ts';
-import { centreGroups, groupRows } from './groups.ts';
+import { drGrpoAdvantages } from './dr-grpo.ts';
+import { centreGroups, deviation, groupRows, type Singleton } from './groups.ts';
+import { deviationsOf, groupEpsParam, presetParam, singletonParam } from './presets.ts';
 
 /**
  * GRPO: A_i = (R_i - mean) / (sd + eps), mean and sample standard deviation (ddof 1) over the responses to one prompt.
  *
  * Source: Shao et al., "DeepSeekMath", arXiv 2402.03300. The division cancels s(x), constant inside a group, up to
- * eps. Where all rewards of a group are equal the result is exactly 0. A group of one gives 0 (as TRL; verl keeps R).
+ * eps. Where all rewards of a group are equal the result is exactly 0.
  *
  * @param rewards float64 [rows]
  * @param groups int32 [rows]: rows with equal numbers answer the same prompt
  * @param eps 1e-6 in verl, 1e-4 in TRL, 1e-9 in OpenRLHF
  * @param ddof 1, or 0 for the population's deviation
+ * @param singleton what a group of one gives: 0 (TRL), or R / (1 + eps) (verl, which takes mean 0 and sd 1)
  * @returns float64 [rows]
  */
 export function grpoAdvantages(
   rewards: Float64Array,
   groups: Int32Array,
-  { eps, ddof }: { readonly eps: number; readonly ddof: number },
+  {
+    eps,
+    ddof,
+    singleton = 'zero',
+  }: { readonly eps: number; readonly ddof: number; readonly singleton?: Singleton },
 ): Float64Array {
-  const advantages = centreGroups(rewards, groups);
+  const advantages = centreGroups(rewards, groups, singleton);
   for (const rows of groupRows(groups)) {
     const squares = rows.reduce((sum, i) => sum + advantages[i]! ** 2, 0);
     if (squares === 0) continue;
-    const sd = Math.sqrt(squares / (rows.length - ddof));
+    const sd = rows.length === 1 ? 1 : Math.sqrt(squares / (rows.length - ddof));
     for (const i of rows) advantages[i]! /= sd + eps;
   }
   return advantages;
 }
 
 /**
- * Dr. GRPO: A_i = R_i - mean over the responses to one prompt, which keeps s(x). To be the published estimator it
- * wants a loss with `aggregate: constant`. A group of one gives 0.
+ * Batch-normalised GRPO: A_i = (R_i - mean of its group) / (sd of all rewards of the batch + eps), ddof 1.
  *
- * Source: Liu et al., "Understanding R1-Zero-like training", arXiv 2503.20783.
+ * Source: TRL, `scale_rewards: batch`; Liu et al., "Tricks or traps", arXiv 2508.08221. One divisor for all keeps the
+ * differences of s(x) between questions and cancels a scale that all share. Equal rewards of a group give exactly 0.
+ *
+ * @param rewards float64 [rows]
+ * @param groups int32 [rows]
+ * @returns float64 [rows]
  */
-export const drGrpoAdvantages = centreGroups;
+export function batchGrpoAdvantages(
+  rewards: Float64Array,
+  groups: Int32Array,
+  { eps, singleton = 'zero' }: { readonly eps: number; readonly singleton?: Singleton },
+): Float64Array {
+  const centred = centreGroups(rewards, groups, singleton);
+  const sd = deviation(rewards);
+  return sd === 0 ? centred : centred.map((a) => a / (sd + eps));
+}
 
 export const grpo = defineMap({
   name: 'advantage/grpo',
   summary:
-    'Advantage of a response: its reward minus the mean of its group, over the standard deviation or not.',
+    'Advantage of a response: its reward minus the mean of its group, over a standard deviation or not.',
   params: z.strictObject({
+    preset: presetParam('verl', 'openrlhf', 'trl'),
     std: z
-      .boolean()
+      .union([z.boolean(), z.literal('batch')])
       .default(true)
       .describe(
-        'Divide by the standard deviation of the group, as published, which cancels s(x); false is Dr. GRPO.',
+        'Divide by the standard deviation of the group, as published, which cancels s(x), or of all rewards of the `batch`; false is Dr. GRPO.',
       ),
-    eps: z.number().min(0).default(1e-6).describe('Added to the standard deviation.'),
+    eps: groupEpsParam,
+    singleton: singletonParam,
   }),
   needs: () => ['group', 'reward', 'response_tokens'],
   adds: () => ['advantage'],
-  dividesBy: ({ std }) => (std ? 'group-std' : 'nothing'),
-  create: ({ std, eps }) => ({
-    run: ({ group, reward, response_tokens }) => {
-      const perRow = std ? grpoAdvantages(reward, group, { eps, ddof: 1 }) : drGrpoAdvantages(reward, group);
-      return { advantage: spreadOverTokens(perRow, response_tokens) };
-    },
-  }),
+  dividesBy: ({ std }) => (std === 'batch' ? 'batch-std' : std ? 'group-std' : 'nothing'),
+  create: ({ preset, std, eps = deviationsOf(preset).eps, singleton = deviationsOf(preset).singleton }) => {
+    const advantagesOf = (rewards: Float64Array, groups: Int32Array): Float64Array => {
+      if (std === 'batch') return batchGrpoAdvantages(rewards, groups, { eps, singleton });
+      if (std) return grpoAdvantages(rewards, groups, { eps, ddof: 1, singleton });
+      return drGrpoAdvantages(rewards, groups, singleton);
+    };
+    return {
+      run: ({ group, reward, response_tokens }) => ({
+        advantage: spreadOverTokens(advantagesOf(reward, group), response_tokens),
+      }),
+    };
+  },
 });

@@ -1,19 +1,28 @@
+export interface Whitening {
+  /** Added to the variance: 1e-8 in verl; OpenRLHF has none. */
+  readonly eps: number;
+  /** 1 for the sample's variance (verl), 0 for the population's (OpenRLHF). */
+  readonly ddof: number;
+  /** Least variance: 1e-8 in OpenRLHF. Default: 0. */
+  readonly floor?: number;
+  /** Divide by the deviation, or subtract the mean alone. Default: true. */
+  readonly std?: boolean;
+}
+
 /**
- * (x - mean) / sqrt(variance + eps) over the numbers that count; the others become 0.
+ * (x - mean) / sqrt(max(variance, floor) + eps) over the numbers that count; the others become 0.
  *
  * Computed on differences from the first number that counts, so numbers that are all equal, or only one, give
  * exactly 0.
  *
  * @param x float64 [n]
  * @param counts [n], above 0 where a number counts; absent: all do
- * @param eps added to the variance: 1e-8 in verl; OpenRLHF has none
- * @param ddof 1 for the sample's variance (verl), 0 for the population's (OpenRLHF)
  * @returns float64 [n]
  */
 export function whiten(
   x: Float64Array,
   counts: ArrayLike<number> | undefined,
-  { eps, ddof }: { readonly eps: number; readonly ddof: number },
+  { eps, ddof, floor = 0, std = true }: Whitening,
 ): Float64Array {
   const white = new Float64Array(x.length);
   const counted: number[] = [];
@@ -29,8 +38,8 @@ export function whiten(
     white[i] = x[i]! - first - mean;
     squares += white[i]! ** 2;
   }
-  if (squares === 0) return white;
-  const scale = 1 / Math.sqrt(squares / (n - ddof) + eps);
+  if (squares === 0 || !std) return white;
+  const scale = 1 / Math.sqrt(Math.max(squares / (n - ddof), floor) + eps);
   for (const i of counted) white[i]! *= scale;
   return white;
 }

@@ -1,5 +1,6 @@
 import { expect, use } from 'chai';
-import { drGrpoAdvantages, grpo, grpoAdvantages } from '../../../src/stages/advantage/grpo.ts';
+import { drGrpoAdvantages } from '../../../src/stages/advantage/dr-grpo.ts';
+import { batchGrpoAdvantages, grpo, grpoAdvantages } from '../../../src/stages/advantage/grpo.ts';
 import {
   batch,
   columnAssertions,
@@ -20,15 +21,22 @@ describe('advantage/grpo', () => {
     expect([...advantages]).to.deep.equal([1, -1, 0]);
   });
 
-  it('agrees with verl', () => {
-    for (const c of referenceCases('grpo', (c) => many(c) && c.params.norm_by_std === true)) {
-      expectPerRow(grpoAdvantages(...arrays(c), { eps: c.params.epsilon!, ddof: 1 }), c, 1e-9);
+  it('agrees with verl, which takes a group of one for normalised', () => {
+    for (const c of referenceCases('grpo', (c) => c.params.norm_by_std === true)) {
+      const options = { eps: c.params.epsilon!, ddof: 1, singleton: 'reward' } as const;
+      expectPerRow(grpoAdvantages(...arrays(c), options), c, 1e-9);
     }
   });
 
   it('agrees with TRL, groups of one included', () => {
     for (const c of referenceCases('trl_grpo', (c) => c.params.scale_rewards === 'group')) {
       expectPerRow(grpoAdvantages(...arrays(c), { eps: c.params.epsilon!, ddof: 1 }), c, 1e-9);
+    }
+  });
+
+  it('divided by the deviation of the batch agrees with TRL', () => {
+    for (const c of referenceCases('trl_grpo', (c) => c.params.scale_rewards === 'batch')) {
+      expectPerRow(batchGrpoAdvantages(...arrays(c), { eps: c.params.epsilon! }), c, 1e-9);
     }
   });
 
@@ -54,9 +62,24 @@ describe('advantage/grpo', () => {
     });
   }
 
+  describe('{"std":"batch"}', () => {
+    const properties = estimatorProperties(grpo, { params: { std: 'batch', eps: 0 }, zero: 'group' });
+    for (const { name, check } of properties) it(name, check);
+  });
+
+  it('takes the eps of a preset, unless one is given', async () => {
+    const columns = batch({ group: [0, 0], reward: [1, 0] });
+    const advantageWith = async (params: object) =>
+      (await (await createStage(grpo, { ...params })).run(columns, stageEvent())).advantage;
+    const normalised = (eps: number) => [0.5 / (Math.SQRT1_2 + eps), -0.5 / (Math.SQRT1_2 + eps)];
+    expect(await advantageWith({ preset: 'trl' })).to.be.column(normalised(1e-4), 1e-6);
+    expect(await advantageWith({ preset: 'trl', eps: 1 })).to.be.column(normalised(1), 1e-6);
+  });
+
   it('says what it divides by', () => {
     expect(grpo.dividesBy!({ std: true, eps: 0 })).to.equal('group-std');
     expect(grpo.dividesBy!({ std: false, eps: 0 })).to.equal('nothing');
+    expect(grpo.dividesBy!({ std: 'batch' })).to.equal('batch-std');
   });
 
   it('takes std: false for Dr. GRPO', async () => {

@@ -13,15 +13,30 @@ export interface Case {
     readonly scale_rewards?: string;
     readonly no_std_norm?: boolean;
     readonly normalize_advantages?: boolean;
+    readonly lam?: number;
+    readonly kl_coef?: number;
   };
   readonly rewards: readonly number[];
   readonly groups: readonly number[];
   readonly lengths: readonly number[];
   readonly expected: readonly (readonly number[])[];
+  readonly expected_returns?: readonly (readonly number[])[];
+  readonly values?: readonly (readonly number[])[];
+  readonly reward_baselines?: readonly number[];
+  /** Only in advantages_extra.json. */
+  readonly token_rewards?: readonly (readonly number[])[];
+  readonly mask?: readonly (readonly number[])[];
+  readonly kl?: readonly (readonly number[])[];
+  readonly atol?: number;
 }
 
-const file = new URL('../../../fixtures/reference/advantages.json', import.meta.url);
-const cases = JSON.parse(readFileSync(file, 'utf8')) as readonly Case[];
+function read(name: string): readonly Case[] {
+  const file = new URL(`../../../fixtures/reference/${name}`, import.meta.url);
+  return JSON.parse(readFileSync(file, 'utf8')) as readonly Case[];
+}
+
+export const cases = read('advantages.json');
+export const extraCases = read('advantages_extra.json');
 
 /** The cases of an estimator that `pick` takes; never none. */
 export function referenceCases(estimator: string, pick: (c: Case) => boolean = () => true): readonly Case[] {
@@ -29,6 +44,9 @@ export function referenceCases(estimator: string, pick: (c: Case) => boolean = (
   expect(found, estimator).to.not.have.length(0);
   return found;
 }
+
+export const rewardsOf = (c: Case): Float64Array => Float64Array.from(c.rewards);
+export const groupsOf = (c: Case): Int32Array => Int32Array.from(c.groups);
 
 export function offsetsOf(lengths: readonly number[]): Int32Array {
   const offsets = new Int32Array(lengths.length + 1);

@@ -1,5 +1,5 @@
 import { expect, use } from 'chai';
-import { rloo, rlooAdvantages } from '../../../src/stages/advantage/rloo.ts';
+import { normalizeOverBatch, rloo, rlooAdvantages } from '../../../src/stages/advantage/rloo.ts';
 import {
   batch,
   columnAssertions,
@@ -7,7 +7,7 @@ import {
   estimatorProperties,
   stageEvent,
 } from '../../../src/testing/index.ts';
-import { expectPerRow, referenceCases } from './reference.ts';
+import { expectPerRow, groupsOf, referenceCases, rewardsOf } from './reference.ts';
 
 use(columnAssertions);
 
@@ -17,12 +17,9 @@ describe('advantage/rloo', () => {
     expect([...advantages]).to.deep.equal([0.75, -0.75, 0, 0]);
   });
 
-  it('agrees with verl, but for groups of one, which give 0 as in TRL', () => {
-    const sizes = (groups: readonly number[], i: number) => groups.filter((g) => g === groups[i]).length;
+  it('agrees with verl, where the only response to a prompt keeps its reward', () => {
     for (const c of referenceCases('rloo')) {
-      const advantages = rlooAdvantages(Float64Array.from(c.rewards), Int32Array.from(c.groups));
-      const expected = c.expected.map((row, i) => (sizes(c.groups, i) === 1 ? row.map(() => 0) : row));
-      expectPerRow(advantages, { ...c, expected }, 1e-9);
+      expectPerRow(rlooAdvantages(rewardsOf(c), groupsOf(c), 'reward'), c, 1e-9);
     }
   });
 
@@ -36,7 +33,19 @@ describe('advantage/rloo', () => {
     }
   });
 
+  it('normalised over the batch agrees with TRL', () => {
+    for (const c of referenceCases('trl_rloo', (c) => c.params.normalize_advantages === true)) {
+      const advantages = rlooAdvantages(rewardsOf(c), groupsOf(c));
+      expectPerRow(normalizeOverBatch(advantages, c.params.epsilon!), c, 1e-9);
+    }
+  });
+
   for (const { name, check } of estimatorProperties(rloo)) it(name, check);
+
+  describe('normalised over the batch', () => {
+    const traits = { params: { normalize: true, eps: 0 }, shift: 'group', zero: 'group' } as const;
+    for (const { name, check } of estimatorProperties(rloo, traits)) it(name, check);
+  });
 
   it('gives its advantage to every token of the response', async () => {
     const stage = await createStage(rloo);
