@@ -1,9 +1,10 @@
 import { expect, use } from 'chai';
+import type { Columns } from '../../../src/core/columns.ts';
 import {
   reinforcePlusPlus,
   reinforcePlusPlusAdvantages,
-  tokenReturns,
 } from '../../../src/stages/advantage/reinforce-plus-plus.ts';
+import { discountedReturns, rewardOnLastToken } from '../../../src/stages/advantage/token-returns.ts';
 import {
   batch,
   columnAssertions,
@@ -11,16 +12,19 @@ import {
   estimatorProperties,
   stageEvent,
 } from '../../../src/testing/index.ts';
-import { type Case, expectPerToken, offsetsOf, referenceCases } from './reference.ts';
+import { type Case, expectPerToken, extraCases, offsetsOf, referenceCases } from './reference.ts';
 
-const arrays = (c: Case) => [Float64Array.from(c.rewards), offsetsOf(c.lengths)] as const;
+const arrays = (c: Case) => {
+  const offsets = offsetsOf(c.lengths);
+  return [rewardOnLastToken(Float64Array.from(c.rewards), offsets), offsets] as const;
+};
 const verl = { gamma: 1, eps: 1e-8, ddof: 1 };
 
 use(columnAssertions);
 
 describe('advantage/reinforce++', () => {
   it('discounts the reward for each token before the end', () => {
-    const returns = tokenReturns(Float64Array.of(8, 1), Int32Array.of(0, 3, 4), 0.5);
+    const returns = discountedReturns([0, 0, 8, 1], Int32Array.of(0, 3, 4), 0.5);
     expect([...returns]).to.deep.equal([2, 4, 8, 1]);
   });
 
@@ -31,14 +35,33 @@ describe('advantage/reinforce++', () => {
     }
   });
 
-  it('agrees with OpenRLHF where its variance is the population’s without eps', () => {
-    for (const c of referenceCases('openrlhf_reinforce', (c) => c.params.no_std_norm === false)) {
-      const advantages = reinforcePlusPlusAdvantages(...arrays(c), {
-        gamma: c.params.gamma!,
-        eps: 0,
-        ddof: 0,
-      });
-      expectPerToken(advantages, c, 1e-6);
+  it('agrees with OpenRLHF, whose variance is the population’s without eps', () => {
+    for (const c of referenceCases('openrlhf_reinforce')) {
+      const options = { gamma: c.params.gamma!, eps: 0, ddof: 0, floor: 1e-8, std: !c.params.no_std_norm };
+      expectPerToken(reinforcePlusPlusAdvantages(...arrays(c), options), c, 1e-9);
+    }
+  });
+
+  it('agrees with verl on rewards per token and masks with holes', () => {
+    const holes = extraCases.filter((c) => c.estimator === 'reinforce_plus_plus' && c.mask);
+    expect(holes).to.not.be.empty;
+    for (const c of holes) {
+      const offsets = offsetsOf(c.mask!.map((row) => row.length));
+      const options = { ...verl, gamma: c.params.gamma! };
+      const counts = c.mask!.flat();
+      expectPerToken(reinforcePlusPlusAdvantages(c.token_rewards!.flat(), offsets, options, counts), c, 1e-6);
+    }
+  });
+
+  it('agrees with OpenRLHF on a penalty for KL in the reward', () => {
+    const penalised = extraCases.filter((c) => c.estimator === 'openrlhf_reinforce' && c.kl);
+    expect(penalised).to.not.be.empty;
+    for (const c of penalised) {
+      const [rewards, offsets] = arrays(c);
+      const kl = c.kl!.flat();
+      const withKl = rewards.map((r, t) => r - c.params.kl_coef! * kl[t]!);
+      const options = { gamma: c.params.gamma!, eps: 0, ddof: 0, floor: 1e-8 };
+      expectPerToken(reinforcePlusPlusAdvantages(withKl, offsets, options), c, 1e-9);
     }
   });
 
@@ -52,11 +75,7 @@ describe('advantage/reinforce++', () => {
   }
 
   it('keeps differences of scale between questions', () => {
-    const advantages = reinforcePlusPlusAdvantages(
-      Float64Array.of(2, 1.1, 0, 0),
-      offsetsOf([1, 1, 1, 1]),
-      verl,
-    );
+    const advantages = reinforcePlusPlusAdvantages([2, 1.1, 0, 0], offsetsOf([1, 1, 1, 1]), verl);
     expect(advantages[0]! - advantages[2]!).to.be.closeTo(
       (2 / 1.1) * (advantages[1]! - advantages[2]!),
       1e-9,
@@ -64,12 +83,12 @@ describe('advantage/reinforce++', () => {
   });
 
   it('honours loss_mask only where a parameter says so', async () => {
-    const columns = batch({ reward: [1, 0, 9], loss_mask: [[1], [1], [0]] });
+    const columns = batch({ reward: [1, 0, 9], loss_mask: [[1], [1], [0]] }) as Columns<never> as Columns;
     const masked = await createStage(reinforcePlusPlus, { lossMask: true, eps: 0 });
     const { advantage } = await masked.run(columns, stageEvent());
     expect(advantage).to.be.column([Math.SQRT1_2, -Math.SQRT1_2, 0], 1e-6);
     const plain = await createStage(reinforcePlusPlus);
     expect((await plain.run(columns, stageEvent())).advantage.values[2]).to.be.greaterThan(1);
-    expect(reinforcePlusPlus.needs({ gamma: 1, eps: 0, lossMask: false })).to.not.include('loss_mask');
+    expect(reinforcePlusPlus.needs(reinforcePlusPlus.params.parse({}))).to.not.include('loss_mask');
   });
 });
