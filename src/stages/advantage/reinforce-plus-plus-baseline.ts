@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import type { Columns } from '../../core/columns.ts';
+import { defineMap } from '../../core/stage.ts';
+import { centreGroups, type Singleton } from './groups.ts';
+import {
+  deviationsOf,
+  lossMaskParam,
+  presetParam,
+  singletonParam,
+  whiteningEpsParam,
+  whiteningOf,
+} from './presets.ts';
+import { type Whitening, whiten } from './whiten.ts';
+
+/**
+ * REINFORCE++-baseline: A_t = whiten(R - mean of the group), over all response tokens of the batch.
+ *
+ * Source: Hu, "REINFORCE++", arXiv 2501.03262. Differences of s(x) between questions are kept, a scale that all share
+ * is cancelled. Whitening subtracts the mean over tokens, which is not 0 where lengths differ: a group without signal
+ * then gets minus that mean, and exactly 0 only where no group has signal.
+ *
+ * @param rewards float64 [rows]
+ * @param groups int32 [rows]: rows with equal numbers answer the same prompt
+ * @param offsets int32 [rows + 1] of the responses' tokens
+ * @param singleton what a group of one enters the whitening with: 0 (OpenRLHF), or its reward (verl)
+ * @param counts one per token, above 0 where it counts; absent: all do
+ * @returns float64, one per token, 0 where a token does not count
+ */
+export function reinforcePlusPlusBaselineAdvantages(
+  rewards: Float64Array,
+  groups: Int32Array,
+  offsets: Int32Array,
+  { singleton = 'zero', ...whitening }: { readonly singleton?: Singleton } & Whitening,
+  counts?: ArrayLike<number>,
+): Float64Array {
+  const centred = centreGroups(rewards, groups, singleton);
+  const perToken = new Float64Array(offsets[rewards.length]!);
+  for (let i = 0; i < rewards.length; i++) perToken.fill(centred[i]!, offsets[i], offsets[i + 1]);
+  return whiten(perToken, counts, whitening);
+}
+
+type Needed = 'group' | 'reward' | 'response_tokens' | 'loss_mask';
+
+export const reinforcePlusPlusBaseline = defineMap({
+  name: 'advantage/reinforce++-baseline',
+  summary:
+    'Advantage of a token: its reward minus the mean of its group, whitened over the tokens of the batch.',
+  params: z.strictObject({
+    preset: presetParam('verl', 'openrlhf'),
+    std: z
+      .boolean()
+      .default(true)
+      .describe('Divide by the standard deviation of the batch; false subtracts its mean alone.'),
+    eps: whiteningEpsParam,
+    singleton: singletonParam,
+    lossMask: lossMaskParam,
+  }),
+  needs: ({ lossMask }): readonly Needed[] =>
+    lossMask ? ['group', 'reward', 'response_tokens', 'loss_mask'] : ['group', 'reward', 'response_tokens'],
+  adds: () => ['advantage'],
+  dividesBy: ({ std }) => (std ? 'batch-std' : 'nothing'),
+  create: ({ preset, std, eps, singleton = deviationsOf(preset).singleton, lossMask }) => ({
+    run: ({ group, reward, response_tokens: { offsets }, loss_mask }: Columns<Needed>) => {
+      const options = { singleton, ...whiteningOf(preset, eps), std };
+      const counts = lossMask ? loss_mask.values : undefined;
+      const perToken = reinforcePlusPlusBaselineAdvantages(reward, group, offsets, options, counts);
+      return { advantage: { offsets, values: Float32Array.from(perToken) } };
+    },
+  }),
+});
