@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { spreadOverTokens } from '../../core/columns.ts';
+import { defineMap } from '../../core/stage.ts';
+import { centreGroups, groupRows } from './groups.ts';
+
+/**
+ * MaxRL: A_i = (R_i - mean) / mean over the responses to one prompt; 0 where the mean is not above 0, where the
+ * formula would have no value or turn round the sign.
+ *
+ * Source: Tajwar et al., "Maximum likelihood reinforcement learning", 2026. The division cancels s(x) exactly. Equal
+ * rewards of a group, and a group of one, give exactly 0.
+ *
+ * @param rewards float64 [rows], meant to be 0 or more
+ * @param groups int32 [rows]: rows with equal numbers answer the same prompt
+ * @returns float64 [rows]
+ */
+export function maxRlAdvantages(rewards: Float64Array, groups: Int32Array): Float64Array {
+  const advantages = centreGroups(rewards, groups);
+  for (const rows of groupRows(groups)) {
+    const first = rewards[rows[0]!]!;
+    const mean = first + rows.reduce((sum, i) => sum + (rewards[i]! - first), 0) / rows.length;
+    for (const i of rows) advantages[i] = mean > 0 ? advantages[i]! / mean : 0;
+  }
+  return advantages;
+}
+
+export const maxRl = defineMap({
+  name: 'advantage/maxrl',
+  summary: 'Advantage of a response: its reward minus the mean of its group, over that mean.',
+  params: z.strictObject({}),
+  needs: () => ['group', 'reward', 'response_tokens'],
+  adds: () => ['advantage'],
+  dividesBy: () => 'group-mean',
+  create: () => ({
+    run: ({ group, reward, response_tokens }) => ({
+      advantage: spreadOverTokens(maxRlAdvantages(reward, group), response_tokens),
+    }),
+  }),
+});
