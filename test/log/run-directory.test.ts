@@ -193,6 +193,39 @@ describe('log/run-directory', () => {
     expect((await errorOf(openRun('/run', { files, write: true }))).code).to.equal('run/corrupt');
   });
 
+  it('opens a journal whose fields stand in another order, as another program may write them', async () => {
+    const files = new FakeFiles();
+    const log = await createRun('/run', origin, pipeline, { files });
+    await log.append(columnsDraft(0));
+    await log.append(updateDraft(0));
+    await log.close();
+    const [header, ...lines] = new TextDecoder()
+      .decode(files.content('/run/journal.ndjson'))
+      .trim()
+      .split('\n');
+    const entries = await all(log);
+    const rewrite = (change: (fields: Record<string, unknown>) => object): void => {
+      let { text, crc } = { text: `${header}\n`, crc: header!.slice(-10, -2) };
+      for (const line of lines) {
+        const { crc: _, prev, ...fields } = JSON.parse(line);
+        const next = toLine({ ...change(fields), prev: crc });
+        text += next.text;
+        crc = next.crc;
+      }
+      files.put('/run/journal.ndjson', new TextEncoder().encode(text));
+    };
+    rewrite((fields) => Object.fromEntries(Object.entries(fields).reverse()));
+    const again = await openRun('/run', { files, write: true });
+    expect(again.recovery).to.deep.equal([]);
+    expect(await all(again)).to.deep.equal(entries);
+    await again.close();
+
+    rewrite((fields) => ({ ...fields, seq: Number(fields.seq) + 1 }));
+    expect((await errorOf(openRun('/run', { files, write: false }))).message).to.include('says that it is 2');
+    rewrite((fields) => ({ ...fields, more: 1 }));
+    expect((await errorOf(openRun('/run', { files, write: false }))).message).to.include('Unrecognized key');
+  });
+
   it('refuses a journal of another format', async () => {
     const files = new FakeFiles();
     await (await createRun('/run', origin, pipeline, { files })).close();

@@ -7,6 +7,7 @@ import { errorOf } from '../support/stage.ts';
 import { damages, smallRun } from './damage.ts';
 import { all, columnsDraft, origin, pipeline, rolloutColumns } from './events.ts';
 import { FakeFiles } from './fake-files.ts';
+import { nobodyRuns, survivals } from './faults.ts';
 
 describe('log/verify', () => {
   it('counts what it found good', async () => {
@@ -125,6 +126,36 @@ describe('log/repair', () => {
     await repairRun(plan, { files });
     const after = await verifyRun('/run', { files });
     expect([after.findings, after.events]).to.deep.equal([[], entries.length]);
+  });
+
+  it('stopped at any operation, leaves a run that can be repaired again', async () => {
+    const whole = await smallRun();
+    const damaged = (): FakeFiles => {
+      const files = whole.files.restarted('all');
+      const path = '/run/events/rollout.0001.arrows';
+      const bytes = Uint8Array.from(files.content(path));
+      bytes[whole.entries[3]!.segment!.offset + 50]! ^= 1;
+      files.put(path, bytes);
+      files.put('/run/checkpoints/000001/model.safetensors', new Uint8Array(64).fill(9));
+      return files;
+    };
+    const repair = async (files: FakeFiles): Promise<void> => {
+      const plan = planRepair(await verifyRun('/run', { files, processes: nobodyRuns }));
+      if (plan) await repairRun(plan, { files, processes: nobodyRuns });
+    };
+    const counted = damaged();
+    await repair(counted);
+    for (let at = 1; at <= counted.operations; at++) {
+      const files = damaged();
+      files.failAt(at, 'killed');
+      await repair(files).catch(() => undefined);
+      for (const survival of survivals) {
+        const left = files.restarted(survival);
+        await repair(left);
+        const { findings, events } = await verifyRun('/run', { files: left, processes: nobodyRuns });
+        expect([findings, events], `operation ${at}, ${survival}`).to.deep.equal([[], 3]);
+      }
+    }
   });
 
   it('refuses a run that a process writes', async () => {
