@@ -41,6 +41,8 @@ export interface StageSetup {
   readonly seed: number;
   /** Total steps of the run: what a schedule ends at. */
   readonly steps: number;
+  /** Cohorts under way at once, by default 1: with more, other updates come between a stage and that of its cohort. */
+  readonly inFlight?: number;
   /** The policy of the pipeline. @throws RlevError `config/missing` where the pipeline has none */
   policy(): Policy;
   /** A path of the pipeline file as an absolute path. */
@@ -161,6 +163,8 @@ export interface UpdateDefinition<P = unknown, N extends ColumnName = ColumnName
   needs(params: P): readonly N[];
   /** Gradient updates of the policy on each cohort. */
   updates?(params: P): number;
+  /** Terms of the loss that no scale of the rewards reaches: `kl`, `entropy`. */
+  unscaledTerms?(params: P): readonly string[];
   create(params: P, setup: StageSetup): UpdateStage<N> | Promise<UpdateStage<N>>;
 }
 

@@ -1,8 +1,56 @@
 import { z } from 'zod';
-import type { Columns } from '../../core/columns.ts';
+import type { Columns, Ragged } from '../../core/columns.ts';
+import type { StageEvent, StageSetup, UpdateResult } from '../../core/stage.ts';
 import { defineUpdate } from '../../core/stage.ts';
+import { type Importance, importanceCorrection, importanceSchema } from './importance.ts';
 import { losses } from './losses.ts';
 import { lossSchema, optimizerSettings, updateWith } from './settings.ts';
+
+const policyGradientParams = z
+  .strictObject({
+    loss: lossSchema('loss/ppo-clip'),
+    kl: z
+      .strictObject({
+        use: z
+          .enum(['k1', 'k1+', 'abs', 'abs+', 'k2', 'k3', 'k3+'])
+          .refine(
+            (use) => use !== 'k1',
+            'k1 in the loss has a gradient of zero on average, so it would add noise and no pull towards the reference; take k2, whose gradient is that of the reverse KL, or put k1 in the reward with the stage reward/kl',
+          )
+          .default('k2')
+          .describe('The estimate of the KL from one token; `+`: its value with the gradient of k2.'),
+        coefficient: z.number().min(0).default(0.001).describe('What the KL is multiplied by.'),
+      })
+      .optional()
+      .describe('KL divergence from the reference, added to the loss.'),
+    entropy: z
+      .strictObject({
+        coefficient: z.number().min(0).describe('What the entropy is multiplied by.'),
+      })
+      .optional()
+      .describe('Entropy of the distribution that is sampled, taken off the loss.'),
+    old: z
+      .enum(['sampled_logprobs', 'old_logprobs', 'current'])
+      .optional()
+      .describe(
+        'What the ratio is to: those that sampled, a column of annotate/logprobs, or scored before the update.',
+      ),
+    importance: importanceSchema
+      .optional()
+      .describe('Correct for a sampler that is not quite the trainer, by the ratio of old to sampled.'),
+    ...optimizerSettings,
+    lossMask: z
+      .boolean()
+      .default(false)
+      .describe('Count only the response tokens that the column loss_mask marks.'),
+  })
+  .refine(({ importance, old }) => !importance || old !== 'sampled_logprobs', {
+    path: ['old'],
+    message:
+      'importance weighs by the ratio of old to sampled log-probabilities, which is 1 with old: sampled_logprobs; take old_logprobs or current',
+  });
+
+type Params = z.infer<typeof policyGradientParams>;
 
 /**
  * One or several AdamW updates of the policy on a cohort and its advantages, then a publication.
@@ -13,36 +61,102 @@ import { lossSchema, optimizerSettings, updateWith } from './settings.ts';
 export const policyGradient = defineUpdate({
   name: 'optimize/policy-gradient',
   summary: 'Updates the policy along the gradient of its log-probabilities, weighted by advantage.',
-  params: z.strictObject({
-    loss: lossSchema('loss/ppo-clip'),
-    ...optimizerSettings,
-    lossMask: z
-      .boolean()
-      .default(false)
-      .describe('Count only the response tokens that the column loss_mask marks.'),
-  }),
-  needs: ({ lossMask }): readonly Needed[] => [...always, ...(lossMask ? (['loss_mask'] as const) : [])],
+  params: policyGradientParams,
+  needs: (params): readonly Needed[] => {
+    const { lossMask, kl, importance } = params;
+    const old = oldOf(params);
+    return [
+      ...always,
+      ...(old === 'sampled_logprobs' || importance ? (['sampled_logprobs'] as const) : []),
+      'advantage',
+      ...(old === 'old_logprobs' ? (['old_logprobs'] as const) : []),
+      ...(kl && kl.coefficient > 0 ? (['ref_logprobs'] as const) : []),
+      ...(lossMask ? (['loss_mask'] as const) : []),
+    ];
+  },
   parts: { loss: losses },
   updates: ({ epochs, miniBatches }) => epochs * miniBatches,
+  unscaledTerms: ({ kl, entropy }) => [
+    ...(kl && kl.coefficient > 0 ? ['kl'] : []),
+    ...(entropy && entropy.coefficient > 0 ? ['entropy'] : []),
+  ],
   create: async (params, setup) => {
     const update = await updateWith(params, setup);
+    const { kl, entropy, importance, lossMask } = params;
     return {
-      run: (columns: Columns<Needed>, event) =>
-        update(
-          {
-            promptTokens: columns.prompt_tokens,
-            responseTokens: columns.response_tokens,
-            temperature: columns.temperature,
-            oldLogprobs: columns.sampled_logprobs,
-            advantage: columns.advantage,
-            ...(params.lossMask && { lossMask: columns.loss_mask }),
-          },
-          event,
-        ),
+      run: async (columns: Columns<Needed>, event): Promise<UpdateResult> => {
+        const old = await oldLogprobs(params, columns, setup, event);
+        const rows = {
+          promptTokens: columns.prompt_tokens,
+          responseTokens: columns.response_tokens,
+          temperature: columns.temperature,
+          ...(old && { oldLogprobs: old }),
+          advantage: columns.advantage,
+          ...(kl && kl.coefficient > 0 && { kl, refLogprobs: columns.ref_logprobs }),
+          ...(entropy && entropy.coefficient > 0 && { entropy: entropy.coefficient }),
+          ...(lossMask && { lossMask: columns.loss_mask }),
+        };
+        if (!importance) return update(rows, event);
+        const corrected = correct(importance, old!, columns.sampled_logprobs, rows.lossMask);
+        const result = await update({ ...rows, ...corrected.rows }, event);
+        return { ...result, metrics: { ...result.metrics, ...corrected.metrics } };
+      },
     };
   },
 });
 
-const always = ['prompt_tokens', 'response_tokens', 'temperature', 'sampled_logprobs', 'advantage'] as const;
+const always = ['prompt_tokens', 'response_tokens', 'temperature'] as const;
 
-type Needed = (typeof always)[number] | 'loss_mask';
+type Needed =
+  | (typeof always)[number]
+  | 'sampled_logprobs'
+  | 'old_logprobs'
+  | 'ref_logprobs'
+  | 'advantage'
+  | 'loss_mask';
+
+const oldOf = ({ old, importance }: Params): NonNullable<Params['old']> =>
+  old ?? (importance ? 'old_logprobs' : 'sampled_logprobs');
+
+/** Undefined where the trainer itself is to take its policy before the update. */
+async function oldLogprobs(
+  params: Params,
+  columns: Columns<Needed>,
+  { policy }: StageSetup,
+  { signal }: StageEvent,
+): Promise<Ragged<Float32Array> | undefined> {
+  const old = oldOf(params);
+  if (old !== 'current') return columns[old];
+  if (!params.importance) return undefined;
+  const request = {
+    promptTokens: columns.prompt_tokens,
+    responseTokens: columns.response_tokens,
+    temperature: columns.temperature,
+    weights: 'current' as const,
+  };
+  return policy().scorer.score(request, signal);
+}
+
+/** Weights and mask of a request, and what there is to say about them. */
+function correct(
+  importance: Importance,
+  old: Ragged<Float32Array>,
+  sampled: Ragged<Float32Array>,
+  lossMask: Ragged<Float32Array> | undefined,
+) {
+  const { offsets } = old;
+  const before = lossMask?.values ?? new Float32Array(old.values.length).fill(1);
+  const { weights, mask } = importanceCorrection(old, sampled, before, importance);
+  const sum = (values: Float32Array): number => values.reduce((a, b) => a + b, 0);
+  const tokens = Math.max(sum(before), 1);
+  return {
+    rows: {
+      ...(weights && { importanceWeights: { offsets, values: weights } }),
+      ...(importance.reject.length > 0 && { lossMask: { offsets, values: mask } }),
+    },
+    metrics: {
+      ...(weights && { importance_mean: sum(weights) / tokens }),
+      ...(importance.reject.length > 0 && { rejected_fraction: 1 - sum(mask) / tokens }),
+    },
+  };
+}

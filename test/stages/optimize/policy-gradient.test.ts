@@ -10,6 +10,8 @@ const columns = {
   response_tokens: raggedInt32([[7, 1]]),
   temperature: Float32Array.of(0.7),
   sampled_logprobs: raggedFloat32([[-1, -2]]),
+  old_logprobs: raggedFloat32([[-1 + Math.log(3), -2 - Math.log(2)]]),
+  ref_logprobs: raggedFloat32([[-1.5, -2.5]]),
   advantage: raggedFloat32([[0.5, 0.5]]),
   loss_mask: raggedFloat32([[1, 0]]),
 };
@@ -58,6 +60,61 @@ describe('optimize/policy-gradient', () => {
     expect(parsed({})).to.not.include('loss_mask');
   });
 
+  it('adds a KL penalty and an entropy bonus where they have a coefficient', async () => {
+    const { policy, stage } = await open({ kl: { coefficient: 0.01 }, entropy: { coefficient: 0.1 } });
+    await stage.run(columns, stageEvent());
+    const [request] = policy.trained;
+    expect(request).to.deep.include({ kl: { use: 'k2', coefficient: 0.01 }, entropy: 0.1 });
+    expect(request!.refLogprobs).to.equal(columns.ref_logprobs);
+    const needs = (params: object) => policyGradient.needs(policyGradient.params.parse(params));
+    expect(needs({ kl: {} })).to.include('ref_logprobs');
+    expect(needs({ kl: { coefficient: 0 } })).to.not.include('ref_logprobs');
+    const none = await open({ kl: { coefficient: 0 }, entropy: { coefficient: 0 } });
+    await none.stage.run(columns, stageEvent());
+    expect(none.policy.trained[0]).to.not.have.any.keys('kl', 'refLogprobs', 'entropy');
+  });
+
+  it('refuses k1 in the loss, and says why and what to take', async () => {
+    const { message } = await errorOf(() => open({ kl: { use: 'k1' } }), 'config/type');
+    expect(message).to.contain('gradient of zero').and.to.contain('k2').and.to.contain('reward/kl');
+  });
+
+  it('corrects for the sampler by old against sampled log-probabilities', async () => {
+    const { policy, stage } = await open({ importance: {} });
+    const { metrics } = await stage.run(columns, stageEvent());
+    const [request] = policy.trained;
+    expect(request!.oldLogprobs).to.equal(columns.old_logprobs);
+    const [first, second] = request!.importanceWeights!.values;
+    expect(first).to.equal(2);
+    expect(second).to.be.closeTo(0.5, 1e-6);
+    expect(metrics.importance_mean).to.be.closeTo(1.25, 1e-6);
+    expect(request).to.not.have.property('lossMask');
+
+    const rejecting = await open({
+      importance: { threshold: 'none', reject: [{ use: 'token-k1', keep: [0.4, 2.5] }] },
+    });
+    const result = await rejecting.stage.run(columns, stageEvent());
+    expect([...rejecting.policy.trained[0]!.lossMask!.values]).to.deep.equal([0, 1]);
+    expect(rejecting.policy.trained[0]).to.not.have.property('importanceWeights');
+    expect(result.metrics.rejected_fraction).to.equal(0.5);
+    await errorOf(() => open({ importance: {}, old: 'sampled_logprobs' }), 'config/type');
+  });
+
+  it('takes its ratio to the log-probabilities that it is told to', async () => {
+    const needs = (params: object) => policyGradient.needs(policyGradient.params.parse(params));
+    const column = await open({ old: 'old_logprobs' });
+    await column.stage.run(columns, stageEvent());
+    expect(column.policy.trained[0]!.oldLogprobs).to.equal(columns.old_logprobs);
+    expect(needs({ old: 'old_logprobs' }))
+      .to.include('old_logprobs')
+      .and.not.include('sampled_logprobs');
+    const current = await open({ old: 'current' });
+    await current.stage.run(columns, stageEvent());
+    expect(current.policy.trained[0]).to.not.have.property('oldLogprobs');
+    expect(needs({ old: 'current' })).to.not.include.members(['old_logprobs', 'sampled_logprobs']);
+    expect(needs({ old: 'current', importance: {} })).to.include('sampled_logprobs');
+  });
+
   it('deals mini-batches under a key of the step', async () => {
     const { policy, stage } = await open();
     for (const step of [0, 1, 0]) await stage.run(columns, stageEvent({ step }));
@@ -74,7 +131,7 @@ describe('optimize/policy-gradient', () => {
   });
 
   it('refuses a loss that is not there, and parameters that a loss does not take', async () => {
-    const unknown = await errorOf(() => open({ loss: { use: 'loss/ppo' } }), 'config/unknown-stage');
+    const unknown = await errorOf(() => open({ loss: { use: 'loss/ppo-clp' } }), 'config/unknown-stage');
     expect(unknown.help).to.contain('loss/ppo-clip');
     const misspelt = await errorOf(
       () => open({ loss: { use: 'loss/ppo-clip', klip: 1 } }),

@@ -1,0 +1,156 @@
+import { z } from 'zod';
+import type { Ragged } from '../../core/columns.ts';
+
+/** How a sampler that is not quite the trainer is corrected for. */
+export interface Importance {
+  readonly level: 'token' | 'sequence';
+  /** Largest weight; or [lo, hi], outside of which a weight is 0 (IcePop); or none, for rejection alone. */
+  readonly threshold: number | readonly [number, number] | 'none';
+  readonly normalize: boolean;
+  readonly reject: readonly Rejection[];
+}
+
+export interface Rejection {
+  readonly use: (typeof statistics)[number];
+  /** Largest value that stays; or for k1 [lo, hi] of the ratio sampler / trainer. */
+  readonly keep: number | readonly [number, number];
+}
+
+const statistics = [
+  'token-k1',
+  'token-k2',
+  'token-k3',
+  'sum-k1',
+  'sum-k2',
+  'sum-k3',
+  'mean-k1',
+  'mean-k2',
+  'mean-k3',
+  'max-k1',
+  'max-k2',
+  'max-k3',
+] as const;
+
+const above0 = z.number().gt(0);
+const bounds = z
+  .tuple([above0, above0])
+  .refine(([low, high]) => low <= high, 'the lower bound stands first, then the upper');
+
+/** `importance:` of a pipeline file. */
+export const importanceSchema = z.strictObject({
+  level: z.enum(['token', 'sequence']).default('token').describe('One weight a token, or one a response.'),
+  threshold: z
+    .union([above0, bounds, z.literal('none')])
+    .default(2)
+    .describe('Largest weight; `[lo, hi]`: weights outside become 0 (IcePop); `none`: no weights.'),
+  normalize: z.boolean().default(false).describe('Divide the weights by their mean over the cohort.'),
+  reject: z
+    .array(
+      z
+        .strictObject({
+          use: z.enum(statistics).describe('Over a token, or the sum, mean or maximum of a response.'),
+          keep: z.union([above0, bounds]).describe('Largest value that stays; for k1 `[lo, hi]`.'),
+        })
+        .refine(
+          ({ use, keep }) => use.endsWith('k1') === Array.isArray(keep),
+          'k1 keeps a ratio between two bounds, `keep: [0.5, 2]`; k2 and k3 are kept up to one, `keep: 0.1`',
+        ),
+    )
+    .default([])
+    .describe('Tokens or responses that are left out of the loss.'),
+});
+
+/**
+ * Truncated importance sampling (Yao et al., 2025; verl's rollout correction). With l = log(trainer / sampler) of a
+ * token, clamped to +-20, or summed over a response and then clamped:
+ *
+ *     w = min(exp(l), threshold), or exp(l) where it lies in [lo, hi] and else 0 (IcePop, arXiv 2510.18855)
+ *
+ * `normalize` divides by the mean weight, of tokens or of responses. Rejection drops, from the mask, tokens or whole
+ * responses by k1 = -l (bounds on exp(k1), the ratio sampler / trainer), k2 = l^2 / 2 or k3 = exp(l) - l - 1.
+ *
+ * @param trainer float32, one per token, log-probabilities under the trainer before its update
+ * @param sampler float32, one per token, those that sampled
+ * @param mask one per token
+ * @returns weights (none for threshold `none`), 0 where `mask` is; the mask after rejection
+ */
+export function importanceCorrection(
+  trainer: Ragged<Float32Array>,
+  sampler: Ragged<Float32Array>,
+  mask: Float32Array,
+  settings: Importance,
+): { weights: Float32Array | undefined; mask: Float32Array } {
+  const { offsets } = trainer;
+  const ratios = Float64Array.from(trainer.values, (x, t) => x - sampler.values[t]!);
+  return {
+    weights: settings.threshold === 'none' ? undefined : weightsOf(ratios, offsets, mask, settings),
+    mask: settings.reject.reduce((kept, rule) => rejected(ratios, offsets, mask, kept, rule), mask),
+  };
+}
+
+function weightsOf(
+  ratios: Float64Array,
+  offsets: Int32Array,
+  mask: Float32Array,
+  { level, threshold, normalize }: Importance,
+): Float32Array {
+  const weights = new Float64Array(ratios.length);
+  let sum = 0;
+  let count = 0;
+  for (const row of rowsOf(offsets)) {
+    const tokens = row.filter((t) => mask[t]! > 0);
+    if (tokens.length === 0) continue;
+    const whole = tokens.reduce((total, t) => total + ratios[t]!, 0);
+    for (const t of tokens) weights[t] = bounded(level === 'token' ? ratios[t]! : whole, threshold);
+    const counted = level === 'token' ? tokens : tokens.slice(0, 1);
+    for (const t of counted) sum += weights[t]!;
+    count += counted.length;
+  }
+  const mean = sum / count;
+  return Float32Array.from(weights, (w) => (normalize && mean > 0 ? w / mean : w));
+}
+
+function bounded(logRatio: number, threshold: Importance['threshold']): number {
+  const weight = Math.exp(Math.min(Math.max(logRatio, -20), 20));
+  if (typeof threshold === 'number') return Math.min(weight, threshold);
+  const [low, high] = threshold as readonly [number, number];
+  return weight >= low && weight <= high ? weight : 0;
+}
+
+function rejected(
+  ratios: Float64Array,
+  offsets: Int32Array,
+  mask: Float32Array,
+  kept: Float32Array,
+  { use, keep }: Rejection,
+): Float32Array {
+  const [over, estimator] = use.split('-') as ['token' | 'sum' | 'mean' | 'max', 'k1' | 'k2' | 'k3'];
+  const [low, high] = typeof keep === 'number' ? [-Infinity, keep] : [Math.log(keep[0]), Math.log(keep[1])];
+  const stays = (statistic: number): boolean => statistic >= low && statistic <= high;
+  const result = kept.slice();
+  for (const row of rowsOf(offsets)) {
+    const tokens = row.filter((t) => mask[t]! > 0);
+    const values = tokens.map((t) => estimate(estimator, ratios[t]!));
+    if (over === 'token') {
+      for (const [i, t] of tokens.entries()) if (!stays(values[i]!)) result[t] = 0;
+    } else if (tokens.length > 0) {
+      const sum = values.reduce((a, b) => a + b, 0);
+      const statistic = { sum, mean: sum / tokens.length, max: values.reduce((a, b) => Math.max(a, b)) }[
+        over
+      ];
+      if (!stays(statistic)) for (const t of tokens) result[t] = 0;
+    }
+  }
+  return result;
+}
+
+function estimate(estimator: 'k1' | 'k2' | 'k3', ratio: number): number {
+  if (estimator === 'k1') return -ratio;
+  return estimator === 'k2' ? (ratio * ratio) / 2 : Math.exp(ratio) - ratio - 1;
+}
+
+function* rowsOf(offsets: Int32Array): Generator<number[]> {
+  for (let i = 0; i + 1 < offsets.length; i++) {
+    yield Array.from({ length: offsets[i + 1]! - offsets[i]! }, (_, t) => offsets[i]! + t);
+  }
+}
