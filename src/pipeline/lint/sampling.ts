@@ -76,7 +76,7 @@ function samplersOf(context: RuleContext): { stage: PlacedStage; sampling: Sampl
 function groupEstimator({ pipeline }: RuleContext): PlacedStage | undefined {
   return pipeline.stages.find((stage) => {
     const { needs, adds } = columnsOf(stage);
-    return adds.includes('advantage') && needs.includes('group') && needs.includes('reward');
+    return adds.includes('advantage') && needs.includes('group');
   });
 }
 

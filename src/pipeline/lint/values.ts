@@ -18,17 +18,11 @@ export const cancelledValues: Rule = ({ pipeline, alternatives }) => {
   return estimators(scaled.after).flatMap(({ stage, divisor }): Finding[] => {
     if (divisor !== 'group-std' && divisor !== 'group-mean') return [];
     const statistic = divisor === 'group-std' ? 'standard deviation' : 'mean';
-    const keeping = alternatives.filter((d) => divisorByDefault(d) === 'nothing' && readsReward(d));
+    const keeping = alternatives.filter((d) => divisorByDefault(d) === 'nothing' && comparesRewards(d));
+    const but = scaled.shaping.length > 0 ? `, but for what ${names(scaled.shaping)} adds` : '';
     const ways = [
       ...switches(stage).map((change) => `set ${change}`),
-      ...(keeping.length > 0
-        ? [
-            `take ${keeping
-              .slice(0, 3)
-              .map((d) => d.name)
-              .join(' or ')}`,
-          ]
-        : []),
+      ...(keeping.length > 0 ? [`take ${keeping.map((d) => d.name).join(', ')}`] : []),
       'take a reward without values, if that is what you mean to compare with',
     ];
     return [
@@ -36,7 +30,7 @@ export const cancelledValues: Rule = ({ pipeline, alternatives }) => {
         severity: 'warning',
         code: 'value/cancelled',
         place: stage.placeOf(['use']) ?? stage.place,
-        message: `${stage.use} divides by the ${statistic} of the rewards of each question, and s(x) of ${scaled.stage.use}, the same for all of them, cancels: what a question is worth has no effect.`,
+        message: `${stage.use} divides by the ${statistic} of the rewards of each question, and s(x) of ${scaled.stage.use}, the same for all of them, cancels${but}: what a question is worth has no effect.`,
         help: sentence(ways),
       },
     ];
@@ -45,11 +39,11 @@ export const cancelledValues: Rule = ({ pipeline, alternatives }) => {
 
 /**
  * A scale that all questions share is cancelled by whitening over the batch exactly, and by AdamW, which divides by
- * the size of the gradient, under every estimator.
+ * the size of the gradient, under every estimator, unless something that is not scaled stands beside it.
  */
 export const uniformValues: Rule = ({ pipeline, data }) => {
   const scaled = scaledReward(pipeline.stages);
-  if (!scaled) return [];
+  if (!scaled || scaled.shaping.length > 0 || hasUnscaledTerms(pipeline.stages)) return [];
   const { stage, scale } = scaled;
   const constant = scale.alpha === 0 ? 'alpha' : scale.clip === 0 ? 'clip' : undefined;
   const summary = data?.values && scaleSummary(data.values, scale.alpha, scale.clip);
@@ -93,20 +87,32 @@ export const saturatedValues: Rule = ({ pipeline, data }) => {
   ];
 };
 
-/** The last stage that scales rewards by value, where one after it reads them, and what comes after it. */
-function scaledReward(
-  stages: readonly PlacedStage[],
-): { stage: PlacedStage; scale: ValueScale; after: readonly PlacedStage[] } | undefined {
-  for (let i = stages.length - 1; i >= 0; i--) {
-    const { definition, params } = stages[i]!;
-    if (definition.kind !== 'map' || !definition.adds(params).includes('reward')) continue;
-    const scale = definition.scalesReward?.(params);
-    const after = stages.slice(i + 1);
-    const read = after.some((stage) => columnsOf(stage).needs.includes('reward'));
-    return scale && read ? { stage: stages[i]!, scale, after } : undefined;
-  }
-  return undefined;
+interface ScaledReward {
+  readonly stage: PlacedStage;
+  readonly scale: ValueScale;
+  readonly after: readonly PlacedStage[];
+  /** Stages that change the reward after it was scaled: a length penalty, a KL. */
+  readonly shaping: readonly PlacedStage[];
 }
+
+/** The stage that scales rewards by value, where one after it reads them. */
+function scaledReward(stages: readonly PlacedStage[]): ScaledReward | undefined {
+  const at = stages.findLastIndex(({ definition, params }) =>
+    definition.kind === 'map' ? definition.scalesReward?.(params) !== undefined : false,
+  );
+  const stage = stages[at];
+  if (stage?.definition.kind !== 'map') return undefined;
+  const after = stages.slice(at + 1);
+  const shaping = after.filter((s) => columnsOf(s).adds.some((column) => rewards.includes(column)));
+  const anew = shaping.some((s) => !columnsOf(s).needs.some((column) => rewards.includes(column)));
+  const read = after.some((s) =>
+    columnsOf(s).needs.some((column) => column === 'scale' || rewards.includes(column)),
+  );
+  if (anew || !read) return undefined;
+  return { stage, scale: stage.definition.scalesReward!(stage.params)!, after, shaping };
+}
+
+const rewards: readonly string[] = ['reward', 'token_rewards'];
 
 function estimators(stages: readonly PlacedStage[]): { stage: PlacedStage; divisor: Divisor }[] {
   return stages.flatMap((stage) => {
@@ -134,9 +140,24 @@ function divisorByDefault(definition: StageDefinition): Divisor | undefined {
   return parsed.success ? definition.dividesBy(parsed.data) : undefined;
 }
 
-function readsReward(definition: StageDefinition): boolean {
+/** Whether it compares rewards within a group, as the estimators do that a scale can be lost in. */
+function comparesRewards(definition: StageDefinition): boolean {
   const parsed = z.safeParse(definition.params, {});
-  return definition.kind === 'map' && parsed.success && definition.needs(parsed.data).includes('reward');
+  if (definition.kind !== 'map' || !parsed.success) return false;
+  const needs: readonly string[] = definition.needs(parsed.data);
+  return needs.includes('group') && (needs.includes('reward') || needs.includes('scale'));
+}
+
+/** A KL or an entropy in the loss is not scaled, so a scale of the rewards is one relative to it. */
+function hasUnscaledTerms(stages: readonly PlacedStage[]): boolean {
+  return stages.some(
+    ({ definition, params }) =>
+      definition.kind === 'update' && (definition.unscaledTerms?.(params) ?? []).length > 0,
+  );
+}
+
+function names(stages: readonly PlacedStage[]): string {
+  return stages.map((stage) => stage.use).join(' and ');
 }
 
 function sentence(ways: readonly string[]): string {

@@ -166,6 +166,38 @@ describe('lint', () => {
   });
 });
 
+describe('lint of values', () => {
+  const uniform = good.replace('alpha: 1', 'alpha: 0').replace(/evaluate:[\s\S]*/, '');
+  const codes = async (text: string): Promise<string[]> =>
+    (await lintText(text, 'pipelines/p.yaml', { catalogue: builtInStages, offline: true })).map(
+      (f) => f.code,
+    );
+
+  it('takes a uniform scale for something where a KL or an entropy stands beside it', async () => {
+    expect(await codes(uniform)).to.deep.equal(['value/uniform']);
+    const entropy = uniform.replace('loss: {', 'entropy: { coefficient: 0.01 }\n    loss: {');
+    expect(await codes(entropy)).to.deep.equal([]);
+  });
+
+  it('says what shaping leaves of a scale that cancels', async () => {
+    const text = good
+      .replace(/evaluate:[\s\S]*/, '')
+      .replace('advantage/rloo', 'advantage/grpo')
+      .replace(
+        '  advantage:',
+        '  reference: { use: annotate/logprobs, add: [ref_logprobs] }\n  kl: { use: reward/kl }\n  advantage:',
+      );
+    const found = await lintText(text, 'pipelines/p.yaml', { catalogue: builtInStages, offline: true });
+    expect(found.map((f) => f.code)).to.deep.equal(['value/cancelled']);
+    expect(found[0]!.message).to.include('cancels, but for what reward/kl adds');
+    expect(found[0]!.help).to.include('std: false').and.to.include('advantage/grpo-weighted');
+  });
+
+  it('says nothing of a scale that nobody reads, or that another reward takes the place of', async () => {
+    expect(await codes(uniform.replace('advantage/rloo', 'advantage/constant'))).to.deep.equal([]);
+  });
+});
+
 describe('a run', () => {
   const checked = async (text: string): Promise<string[]> => {
     const warnings: string[] = [];
