@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { extname, resolve as resolvePath } from 'node:path';
+import { extname, relative, resolve as resolvePath } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { didYouMean } from '../core/did-you-mean.ts';
 import { type Place, RlevError, RlevErrors } from '../core/errors.ts';
@@ -30,7 +30,11 @@ export interface OwnStages {
 export async function ownStages(text: string, file: string, options: LoadOptions): Promise<OwnStages> {
   const catalogue = new Map(options.catalogue);
   const errors: RlevError[] = [];
+  const folders = new Map<string, string>();
   for (const own of usesOf(text, file, options)) {
+    const earlier = folders.get(own.use);
+    folders.set(own.use, earlier ?? own.folder);
+    if (earlier !== undefined && earlier !== own.folder) errors.push(ambiguous(own, earlier));
     if (catalogue.has(own.use)) continue;
     try {
       catalogue.set(own.use, await ownStage(own));
@@ -49,11 +53,13 @@ export async function catalogueWith(text: string, file: string, options: LoadOpt
   return catalogue;
 }
 
-/** A `use:` that names a module, where it stands, and the absolute folder that its path is relative to. */
+/** A `use:` that names a module, and where it stands. */
 interface OwnUse {
   readonly use: string;
   readonly place: Place;
+  /** Absolute folder that its path is relative to, and that of the pipeline. */
   readonly folder: string;
+  readonly base: string;
 }
 
 function usesOf(text: string, file: string, options: LoadOptions): OwnUse[] {
@@ -77,7 +83,8 @@ function usesOf(text: string, file: string, options: LoadOptions): OwnUse[] {
       const use = source.at(path);
       if (typeof use !== 'string' || !namesModule(use)) return [];
       const place = source.placeOf(path);
-      return [{ use, place, folder: folders.get(place.file) ?? folders.get(file)! }];
+      const base = folders.get(file)!;
+      return [{ use, place, folder: folders.get(place.file) ?? base, base }];
     }),
   );
 }
@@ -86,7 +93,7 @@ function mapOf(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
-async function ownStage({ use, place, folder }: OwnUse): Promise<StageDefinition> {
+async function ownStage({ use, place, folder, base }: OwnUse): Promise<StageDefinition> {
   const cut = use.lastIndexOf('#');
   const path = cut < 0 ? use : use.slice(0, cut);
   const name = cut < 0 ? '' : use.slice(cut + 1);
@@ -124,7 +131,26 @@ async function ownStage({ use, place, folder }: OwnUse): Promise<StageDefinition
       'Write `params: z.strictObject({ ... })`, with the z that rlev exports.',
     );
   }
-  return { ...found, name: use } as StageDefinition;
+  return {
+    ...found,
+    name: folder === base ? use : movedTo(base, resolvePath(folder, path), name),
+  } as StageDefinition;
+}
+
+/** What names a module's export from another folder. */
+function movedTo(base: string, file: string, name: string): string {
+  const path = relative(base, file);
+  return `${path.startsWith('.') ? '' : './'}${path}#${name}`;
+}
+
+function ambiguous({ use, place, folder }: OwnUse, earlier: string): RlevError {
+  return new RlevError({
+    code: 'config/module',
+    message: `${use} means one module here, in ${folder}, and another in ${earlier}.`,
+    value: use,
+    place,
+    help: 'Name one of the two by another path, such as an absolute one.',
+  });
 }
 
 async function load(

@@ -129,7 +129,7 @@ function resolveStage({ source, catalogue, ...resolving }: Resolving, id: string
   }
   return {
     id,
-    use,
+    use: definition.name,
     definition,
     params: parsed.data,
     place: source.placeOfKey(path),

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { expect } from 'chai';
@@ -93,6 +93,22 @@ describe('stages of one’s own, by path', () => {
     expect(await findings(good.replace('  value: { use: ./stages.ts#severity }\n', ''))).to.match(
       /9:3: config\/columns: .*needs the column value|9:3: config\/columns: .*`?value`?/,
     );
+  });
+
+  it('are found from the file that names them, where another extends it', async () => {
+    await load(good);
+    mkdirSync(join(folder, 'below'), { recursive: true });
+    const file = join(folder, 'below/q.yaml');
+    writeFileSync(file, 'rlev: 1\nextends: ../p.yaml\nstages: { reward: { bonus: 3 } }\n');
+    const pipeline = await loadPipeline(file, { catalogue: builtInStages });
+    const { definition, use, params } = pipeline.stages.at(-1)!;
+    expect(params).to.deep.equal({ bonus: 3 });
+    const stages = relative(join(folder, 'below'), 'test/pipeline/own/stages.ts');
+    expect(use).to.equal(`${stages}#lengthBonus`);
+    expect(definition.name).to.equal(use);
+    writeFileSync(join(folder, 'resolved.yaml'), pipeline.toYaml('below'));
+    const again = await loadPipeline(join(folder, 'resolved.yaml'), { catalogue: builtInStages });
+    expect(again.stages.at(-1)!.definition.name).to.equal(use);
   });
 
   const refused: [string, string, RegExp][] = [
