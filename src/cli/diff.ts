@@ -1,4 +1,5 @@
 import type { CommandModule } from 'yargs';
+import { RlevError } from '../core/errors.ts';
 import {
   type ColumnsDiff,
   diffPipelines,
@@ -34,6 +35,13 @@ export const diffCommand: CommandModule<object, DiffArguments> = {
       .example('$0 diff runs/rlev runs/rlev-2', '')
       .example('$0 diff rloo.yaml grpo.yaml --on runs/rlev', '') as never,
   async handler(args) {
+    if (args.on === undefined && [args.a, args.b].every((path) => /\.ya?ml$/.test(path))) {
+      throw new RlevError({
+        code: 'usage/arguments',
+        message: 'Two pipelines are compared on a recording, and none is named.',
+        help: `rlev diff ${args.a} ${args.b} --on RUN`,
+      });
+    }
     const { signal, release } = onInterrupt();
     const options = {
       catalogue: builtInStages,

@@ -7,7 +7,8 @@ import { diffPipelines, diffRuns, type PipelineDiff, type RunDiff } from '../../
 import { cutAfter } from './recorded.ts';
 import { furnish, numbers, record, smallPipeline, stagesWith, stepsOf } from './small-run.ts';
 
-describe('pipeline/diff', () => {
+describe('pipeline/diff', function () {
+  this.timeout(60_000);
   let folder: string;
   let run: string;
   let recorded: Batch[];

@@ -11,7 +11,8 @@ import { errorOf } from '../support/stage.ts';
 import { cutAfter, eventsOf } from './recorded.ts';
 import { furnish, numbers, record, smallPipeline, stagesWith, stepsOf } from './small-run.ts';
 
-describe('pipeline/replay', () => {
+describe('pipeline/replay', function () {
+  this.timeout(60_000);
   let folder: string;
   let run: string;
   let recorded: Batch[];
@@ -176,23 +177,20 @@ describe('pipeline/replay', () => {
   });
 
   it('names the first event, row and column that differs, with both values', async () => {
-    const spoilt = {
+    const spoilt: typeof rloo = {
       ...rloo,
-      create: () => ({
-        run: async (
-          columns: Parameters<Awaited<ReturnType<typeof rloo.create>>['run']>[0],
-          event: { step: number },
-        ) => {
-          const { advantage } = await (await rloo.create({}, undefined as never)).run(
-            columns,
-            event as never,
-          );
-          const rows = Array.from({ length: 16 }, (_, i) => rowOf(advantage, i).slice());
-          const row = rows.findIndex((r, i) => i > 4 && r.length > 1);
-          if (event.step === 1) rows[row]![1]! += 0.5;
-          return { advantage: raggedFloat32(rows) };
-        },
-      }),
+      create: async (params, setup) => {
+        const stage = await rloo.create(params, setup);
+        return {
+          run: async (columns, event) => {
+            const { advantage } = await stage.run(columns, event);
+            const rows = Array.from({ length: 16 }, (_, i) => rowOf(advantage, i).slice());
+            const row = rows.findIndex((r, i) => i > 4 && r.length > 1);
+            if (event.step === 1) rows[row]![1]! += 0.5;
+            return { advantage: raggedFloat32(rows) };
+          },
+        };
+      },
     };
     const { check, steps } = await replayed({ catalogue: stagesWith(spoilt), check: true });
     expect(steps).to.equal(2);
