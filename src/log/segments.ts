@@ -1,5 +1,5 @@
 import type { Batch } from '../core/encode.ts';
-import { RlevError } from '../core/errors.ts';
+import { RlevError, show } from '../core/errors.ts';
 import { fromMessages, type Messages } from './arrow-stream.ts';
 import type { EventKey, JournalEntry, Segment } from './event-log.ts';
 import { type LogFiles, makeFolders } from './files.ts';
@@ -138,6 +138,7 @@ export async function readSegment(files: LogFiles, directory: string, entry: Jou
       code: 'run/not-found',
       message: `Event ${entry.seq} (${entry.kind} of ${entry.key.stage}) has no columns.`,
       value: entry.key,
+      ...(entry.data && { help: `It says ${show(entry.data, 400)}.` }),
     });
   }
   const path = `${directory}/${segment.file}`;

@@ -153,8 +153,8 @@ describe('log/select-batches', () => {
     for (const text of ['', '9..3', 'a', '-1']) await errorOf(() => parseRows(text), 'usage/arguments');
   });
 
-  it('says that an update has no columns', async () => {
+  it('says that an update has no columns, and what it has', async () => {
     const error = await errorOf(() => rewards({ step: 1, stage: 'optimize' }), 'run/not-found');
-    expect(error.message).to.include('has no columns');
+    expect(error.message).to.include('has no columns').and.to.include('"loss":0.25');
   });
 });
