@@ -1,0 +1,20 @@
+import { z } from 'zod';
+import { spreadOverTokens } from '../../core/columns.ts';
+import { defineMap } from '../../core/stage.ts';
+
+export const maskTruncated = defineMap({
+  name: 'shape/mask-truncated',
+  summary:
+    'Leaves responses that were cut at their longest out of the loss: loss_mask 0 for all their tokens.',
+  params: z.strictObject({}),
+  needs: () => ['finish', 'response_tokens'],
+  adds: () => ['loss_mask'],
+  create: () => ({
+    run: ({ finish, response_tokens }) => ({
+      loss_mask: spreadOverTokens(
+        finish.map((how) => (how === 'length' ? 0 : 1)),
+        response_tokens,
+      ),
+    }),
+  }),
+});

@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { type Columns, rowLength } from '../../core/columns.ts';
+import { defineMap } from '../../core/stage.ts';
+
+/**
+ * The penalty for a response of `length` tokens: 0 up to maxLength - buffer, from there falling in a straight line to
+ * -penalty at maxLength, and on.
+ *
+ *     min(-(length - (maxLength - buffer)) / buffer, 0) * penalty
+ *
+ * Source: DAPO's soft overlong punishment, Yu et al., arXiv 2503.14476.
+ */
+export function overlongPenalty(
+  length: number,
+  { maxLength, buffer, penalty }: { maxLength: number; buffer: number; penalty: number },
+): number {
+  const over = length - (maxLength - buffer);
+  return over > 0 ? (-over / buffer) * penalty : 0;
+}
+
+type Needed = 'reward' | 'scale' | 'response_tokens';
+
+export const overlong = defineMap({
+  name: 'shape/overlong',
+  summary:
+    'Takes from the reward of a response what it is too long, more and more towards the longest allowed.',
+  params: z
+    .strictObject({
+      maxLength: z.int().min(1).describe('Tokens of the longest response: maxTokens of the rollout.'),
+      buffer: z.int().min(1).describe('The last tokens of these in which the penalty grows.'),
+      penalty: z.number().min(0).default(1).describe('What a response of maxLength tokens loses.'),
+      scaled: z
+        .boolean()
+        .default(false)
+        .describe('Multiply the penalty by s(x), so that it weighs the same against any answer.'),
+    })
+    .refine(({ maxLength, buffer }) => buffer <= maxLength, {
+      path: ['buffer'],
+      message: 'buffer is part of maxLength and cannot be longer',
+    }),
+  needs: ({ scaled }): readonly Needed[] =>
+    scaled ? ['reward', 'scale', 'response_tokens'] : ['reward', 'response_tokens'],
+  adds: () => ['reward'],
+  replaces: () => ['reward'],
+  create: (params) => ({
+    run: ({ reward, scale, response_tokens }: Columns<Needed>) => ({
+      reward: reward.map(
+        (r, i) =>
+          r + (params.scaled ? scale[i]! : 1) * overlongPenalty(rowLength(response_tokens, i), params),
+      ),
+    }),
+  }),
+});
