@@ -13,9 +13,20 @@ export interface WireError {
   readonly errors?: readonly WireError[];
 }
 
-/** What is not an RlevError becomes `engine/failed`. */
+/** A failed file operation becomes `run/io`, what else is not an RlevError `engine/failed`. */
 export function toWire(error: unknown): WireError {
   const trace = traceOf(error);
+  if (isSystemError(error)) {
+    const full = error.code === 'ENOSPC';
+    return {
+      code: 'run/io',
+      message: full ? 'The disk is full.' : `A file could not be read or written: ${error.message}`,
+      value: error.code,
+      place: error.path === undefined ? undefined : { file: error.path },
+      help: 'What was recorded is safe. Remove the cause, then resume the run.',
+      trace,
+    };
+  }
   if (!(error instanceof RlevError)) {
     const message = `The policy's thread failed: ${error instanceof Error ? error.message : String(error)}`;
     return { code: 'engine/failed', message, value: undefined, place: undefined, help: undefined, trace };
@@ -36,6 +47,10 @@ export function fromWire(wire: WireError): RlevError {
     ...(help !== undefined && { help }),
     cause: trace,
   });
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error && 'errno' in error;
 }
 
 function traceOf(error: unknown): string {

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { RlevError, RlevErrors } from '../../src/core/errors.ts';
 import { fromWire, toWire } from '../../src/policy/wire-error.ts';
@@ -31,6 +32,18 @@ describe('policy/wire-error', () => {
     const other = cross(new RangeError('too long'));
     expect(other.code).to.equal('engine/failed');
     expect(other.summary).to.contain('too long');
+  });
+
+  it('makes run/io of a failed file operation, with the file', async () => {
+    const missing = cross(await readFile('/nowhere/at/all').catch((error: unknown) => error));
+    expect(missing.code).to.equal('run/io');
+    expect(missing.place).to.deep.equal({ file: '/nowhere/at/all' });
+    const full = Object.assign(new Error('ENOSPC: no space left on device, write'), {
+      code: 'ENOSPC',
+      errno: -28,
+      syscall: 'write',
+    });
+    expect(cross(full).summary).to.equal('The disk is full.');
   });
 
   it('keeps several errors several', () => {
