@@ -25,6 +25,8 @@ export interface Branch {
 
 export interface AssembleOptions {
   notice(message: string): void;
+  /** Ends the opening of the policy, and what comes after it, with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -48,6 +50,7 @@ export async function assemble(pipeline: Pipeline, options: AssembleOptions): Pr
   const create = async (scope: Scope, resolved: readonly ResolvedStage[]): Promise<WiredStage[]> => {
     const wired: WiredStage[] = [];
     for (const stage of resolved) {
+      options.signal?.throwIfAborted();
       const made = await createStage(
         stage,
         setupOf(pipeline, stage, () => policy, options),
@@ -61,7 +64,7 @@ export async function assemble(pipeline: Pipeline, options: AssembleOptions): Pr
     return wired;
   };
   try {
-    policy = pipeline.policy && (await openPolicyOf(pipeline));
+    policy = pipeline.policy && (await openPolicyOf(pipeline, options.signal));
     const stages = await create('train', pipeline.stages);
     const branches: Branch[] = [];
     for (const { id, every, stages } of pipeline.evaluate) {
@@ -70,7 +73,7 @@ export async function assemble(pipeline: Pipeline, options: AssembleOptions): Pr
     return { policy, stages, branches, datasets, close };
   } catch (error) {
     await close();
-    throw error;
+    throw options.signal?.aborted ? options.signal.reason : error;
   }
 }
 
@@ -101,6 +104,7 @@ export function setupOf(
     place: stage.place,
     seed: pipeline.run.seed,
     steps: pipeline.run.steps,
+    inFlight: pipeline.run.inFlight,
     policy() {
       const policy = open();
       if (policy) return policy;
@@ -117,18 +121,23 @@ export function setupOf(
 }
 
 /** Opens the policy that the pipeline names. */
-export async function openPolicyOf(pipeline: Pipeline): Promise<Policy> {
+export async function openPolicyOf(pipeline: Pipeline, signal?: AbortSignal): Promise<Policy> {
   const section = pipeline.policy!;
   try {
-    return await openPolicy({
-      ...(section.from !== undefined && { from: resolvePath(pipeline.base, section.from) }),
-      ...(section.init && { init: { ...section.init, kvHeads: section.init.kvHeads ?? section.init.heads } }),
-      ...(section.tokenizer !== undefined && { tokenizer: resolvePath(pipeline.base, section.tokenizer) }),
-      engine: section.engine,
-      keep: pipeline.run.inFlight,
-      ...(section.tokenBudget !== undefined && { tokenBudget: section.tokenBudget }),
-      ...(section.maxRows !== undefined && { maxRows: section.maxRows }),
-    });
+    return await openPolicy(
+      {
+        ...(section.from !== undefined && { from: resolvePath(pipeline.base, section.from) }),
+        ...(section.init && {
+          init: { ...section.init, kvHeads: section.init.kvHeads ?? section.init.heads },
+        }),
+        ...(section.tokenizer !== undefined && { tokenizer: resolvePath(pipeline.base, section.tokenizer) }),
+        engine: section.engine,
+        keep: pipeline.run.inFlight,
+        ...(section.tokenBudget !== undefined && { tokenBudget: section.tokenBudget }),
+        ...(section.maxRows !== undefined && { maxRows: section.maxRows }),
+      },
+      signal,
+    );
   } catch (error) {
     throw error instanceof RlevError ? at(error, pipeline.policyPlace) : error;
   }

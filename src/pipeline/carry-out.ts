@@ -89,8 +89,11 @@ export interface Beginning {
   readonly note: JsonObject;
 }
 
-/** Milliseconds that stages have to end by themselves once a run is cancelled; then the policy is closed under them. */
-const patience = 500;
+/**
+ * Milliseconds that stages have to end by themselves once a run is cancelled; then the policy is closed under them,
+ * and those that do not end for that either are left behind.
+ */
+const patience = { stages: 500, closed: 800 };
 
 /**
  * Runs a pipeline from where it begins to its last step: opens and checks everything, trains, evaluates and writes
@@ -104,19 +107,28 @@ export async function carryOut(
   options: CarryOutOptions,
   begin: (assembly: Assembly) => Promise<Beginning>,
 ): Promise<RunResult> {
+  const notice = options.notice ?? (() => undefined);
   const abort = new AbortController();
-  const cancel = (): void => abort.abort(cancelled());
-  let overdue: NodeJS.Timeout | undefined;
+  const { signal } = abort;
+  let assembly: Assembly | undefined;
+  let log: EventLog | undefined;
+  const timers: NodeJS.Timeout[] = [];
+  const overdue = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => {
+      timers.push(setTimeout(() => void assembly?.close(), patience.stages));
+      timers.push(setTimeout(() => reject(signal.reason), patience.closed));
+    });
+  });
+  // raced only once the run follows its course
+  overdue.catch(() => undefined);
+  const cancel = (): void => abort.abort(cancelled(log));
   options.signal?.addEventListener('abort', cancel, { once: true });
   if (options.signal?.aborted) cancel();
-  const notice = options.notice ?? (() => undefined);
-  const assembly = await assemble(pipeline, { notice });
-  let log: EventLog | undefined;
-  abort.signal.addEventListener('abort', () => {
-    overdue = setTimeout(() => void assembly.close(), patience);
-  });
   try {
-    abort.signal.throwIfAborted();
+    signal.throwIfAborted();
+    assembly = await assemble(pipeline, { notice, signal });
+    signal.throwIfAborted();
+    refuseStateAhead(pipeline, assembly);
     const beginning = await begin(assembly);
     log = beginning.log;
     const { from, again, note } = beginning;
@@ -124,17 +136,17 @@ export async function carryOut(
     const evaluations = evaluationsToCome(pipeline, beginning);
     tell({ type: 'opened', directory: log?.directory, pipeline, assembly, from, again, evaluations });
     if (!isFinished(pipeline, beginning)) await log?.note({ ...note, pid: process.pid });
-    return await follow({ pipeline, assembly, beginning, abort, tell, notice });
+    return await Promise.race([follow({ pipeline, assembly, beginning, abort, tell, notice }), overdue]);
   } catch (error) {
-    const fault = abort.signal.aborted ? abort.signal.reason : error;
+    const fault = signal.aborted ? signal.reason : error;
     await log
       ?.note({ what: 'stopped', why: fault instanceof Error ? fault.message : String(fault) })
       .catch(() => undefined);
     throw fault;
   } finally {
     options.signal?.removeEventListener('abort', cancel);
-    await assembly.close();
-    clearTimeout(overdue);
+    await assembly?.close();
+    for (const timer of timers) clearTimeout(timer);
     await log?.close();
   }
 }
@@ -221,6 +233,7 @@ async function follow({ pipeline, assembly, beginning, abort, tell, notice }: Co
   };
   const afterStep = async (cohort: Cohort): Promise<void> => {
     const step = cohort.event.step + 1;
+    tell({ type: 'step', step, of: steps, cohort, metrics: cohort.update?.metrics ?? {} });
     const due = step === steps || (checkpoint.every && step % checkpoint.every === 0);
     if (log && assembly.policy && due && !past.find('checkpoint', { scope: 'train', step, round: 0 })) {
       const parents = [cohort.producers.get('') ?? ''].filter(Boolean);
@@ -230,7 +243,6 @@ async function follow({ pipeline, assembly, beginning, abort, tell, notice }: Co
       tell({ type: 'checkpoint', step, directory: lastCheckpoint });
     }
     await evaluateAfter(step);
-    tell({ type: 'step', step, of: steps, cohort, metrics: cohort.update?.metrics ?? {} });
   };
   for (let step = base; step <= from; step++) await evaluateAfter(step);
   const loop = trainingLoop({
@@ -250,10 +262,23 @@ async function follow({ pipeline, assembly, beginning, abort, tell, notice }: Co
   return { directory: log?.directory, steps, evaluations, checkpoint: lastCheckpoint };
 }
 
-function cancelled(): RlevError {
+/** A checkpoint is made while later cohorts are under way: a stage that has worked on them has another state by then. */
+function refuseStateAhead({ run }: Pipeline, { stages }: Assembly): void {
+  const keeper = stages.slice(0, -1).find(({ stage }) => stage.save);
+  if (run.inFlight === 1 || !keeper) return;
+  throw new RlevError({
+    code: 'config/type',
+    message: `Stage ${keeper.id} (${keeper.definition.name}) keeps a state, which a checkpoint cannot save in step with the policy where inFlight is ${run.inFlight}.`,
+    value: run.inFlight,
+    place: keeper.place,
+    help: 'Set run.inFlight to 1, or make the stage a function of its columns and its event.',
+  });
+}
+
+function cancelled(log: EventLog | undefined): RlevError {
   return new RlevError({
     code: 'run/cancelled',
     message: 'The run was cancelled.',
-    help: 'What was recorded stays, and the run can be resumed from there.',
+    ...(log && { help: 'What was recorded stays, and the run can be resumed from there.' }),
   });
 }

@@ -4,7 +4,7 @@ import type { Catalogue } from '../core/stage.ts';
 import type { Evaluation } from '../report/evaluation.ts';
 import { recordNothing } from '../streams/record.ts';
 import { runOnce } from '../streams/training-loop.ts';
-import { assemble } from './assemble.ts';
+import { type Assembly, assemble } from './assemble.ts';
 import { evaluationOf } from './evaluation.ts';
 import { resolvePipeline } from './resolve.ts';
 
@@ -59,9 +59,10 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
     '(rlev eval)',
     { catalogue: options.catalogue },
   );
-  const assembly = await assemble(pipeline, { notice: options.notice ?? (() => undefined) });
+  const signal = options.signal ?? new AbortController().signal;
+  let assembly: Assembly | undefined;
   try {
-    const signal = options.signal ?? new AbortController().signal;
+    assembly = await assemble(pipeline, { notice: options.notice ?? (() => undefined), signal });
     const event = {
       step: 0,
       round: 0,
@@ -73,9 +74,9 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
     const { batch } = await runOnce(assembly.stages, event, { record: recordNothing });
     return evaluationOf(batch);
   } catch (error) {
-    if (!options.signal?.aborted) throw error;
+    if (!signal.aborted) throw error;
     throw new RlevError({ code: 'run/cancelled', message: 'The evaluation was cancelled.' });
   } finally {
-    await assembly.close();
+    await assembly?.close();
   }
 }

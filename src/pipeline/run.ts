@@ -71,10 +71,18 @@ async function openLog(
   options: RunOptions,
   fork: ForkPoint | undefined,
 ): Promise<EventLog> {
-  const directory = options.directory ?? freeDirectory(options.runs ?? 'runs', pipeline.name);
-  const base = relative(resolvePath(directory), pipeline.base) || '.';
   const origin = await originOfRun(assembly, fork?.entry.identity);
-  return createRun(directory, origin, pipeline.toYaml(base));
+  const create = (directory: string): Promise<EventLog> =>
+    createRun(directory, origin, pipeline.toYaml(relative(resolvePath(directory), pipeline.base) || '.'));
+  if (options.directory !== undefined) return create(options.directory);
+  for (;;) {
+    try {
+      return await create(freeDirectory(options.runs ?? 'runs', pipeline.name));
+    } catch (error) {
+      // another run took the name first
+      if (!(error instanceof RlevError && error.code === 'run/exists')) throw error;
+    }
+  }
 }
 
 function refuseExisting(directory: string): void {

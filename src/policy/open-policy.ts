@@ -5,8 +5,9 @@ import { openWorkerPolicy } from './worker-policy.ts';
 /**
  * Opens a policy: a checkpoint or random weights, on an engine, in a thread of its own.
  *
- * @throws RlevError `policy/checkpoint`, `engine/unavailable`, `usage/arguments`
+ * @param signal ends the opening; it has no say over the policy once that is open
+ * @throws RlevError `policy/checkpoint`, `engine/unavailable`, `usage/arguments`; `run/cancelled` when the signal fires
  */
-export function openPolicy(options: PolicyOptions): Promise<Policy> {
-  return openWorkerPolicy(options);
+export function openPolicy(options: PolicyOptions, signal?: AbortSignal): Promise<Policy> {
+  return openWorkerPolicy(options, signal);
 }

@@ -11,11 +11,15 @@ import type { Answer, Call, CallName, Opened, PolicyCalls } from './worker-proto
  * Opens a policy in a thread of its own: an engine blocks the thread it runs in. The tokenizer stays in the calling
  * thread. A process may end while the policy is open and idle.
  *
- * @throws RlevError as `openLocalPolicy` does; `engine/failed` where the thread ends by itself, from every call
+ * @param signal ends the opening
+ * @throws RlevError as `openLocalPolicy` does; `run/cancelled` when the signal fires; `engine/failed` where the thread ends by itself, from every call
  *   that is under way and every later one
  */
-export async function openWorkerPolicy(options: PolicyOptions): Promise<Policy> {
+export async function openWorkerPolicy(options: PolicyOptions, signal?: AbortSignal): Promise<Policy> {
+  if (signal?.aborted) throw openingCancelled();
   const thread = new PolicyThread(options);
+  const cancel = (): void => void thread.end(openingCancelled());
+  signal?.addEventListener('abort', cancel, { once: true });
   try {
     const opened = await thread.opened;
     const tokenizer = await openPolicyTokenizer(options, opened.config);
@@ -23,6 +27,8 @@ export async function openWorkerPolicy(options: PolicyOptions): Promise<Policy> 
   } catch (error) {
     await thread.end();
     throw error;
+  } finally {
+    signal?.removeEventListener('abort', cancel);
   }
 }
 
@@ -98,9 +104,9 @@ class PolicyThread {
     for (const { cancel } of this.#pending.values()) cancel.raise();
   }
 
-  /** Ends the thread, whatever it does. */
-  async end(): Promise<void> {
-    this.#ended ??= new RlevError({ code: 'engine/failed', message: 'The policy is closed.' });
+  /** Ends the thread, whatever it does; what is under way fails with `why`. */
+  async end(why = new RlevError({ code: 'engine/failed', message: 'The policy is closed.' })): Promise<void> {
+    this.#fail(why);
     await this.#worker.terminate();
   }
 
@@ -133,6 +139,10 @@ function startWorker(options: PolicyOptions): Worker {
   // Node 20 does not bring a loader that the main thread registered into its workers.
   const start = `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(url)}); })`;
   return new Worker(start, { eval: true, workerData: options });
+}
+
+function openingCancelled(): RlevError {
+  return new RlevError({ code: 'run/cancelled', message: 'The opening of the policy was cancelled.' });
 }
 
 function threadFailed(cause: unknown): RlevError {

@@ -3,8 +3,10 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { z } from 'zod';
 import { columnOf } from '../../src/core/encode.ts';
 import { RlevError } from '../../src/core/errors.ts';
+import { catalogueOf, defineMap } from '../../src/core/stage.ts';
 import { openRun } from '../../src/log/run-directory.ts';
 import { loadPipeline, type Pipeline } from '../../src/pipeline/resolve.ts';
 import { type RunEvent, type RunOptions, train } from '../../src/pipeline/run.ts';
@@ -84,6 +86,15 @@ describe('a run', () => {
     ]);
   });
 
+  it('tells of a step before the checkpoint and the evaluations that follow it', async () => {
+    const told: string[] = [];
+    await run(await smoke('run.steps=1', heldOut), {
+      onEvent: (e) => e.type !== 'stage' && told.push(e.type),
+    });
+    const evaluation = ['evaluating', 'evaluated'];
+    expect(told).to.deep.equal(['opened', ...evaluation, 'step', 'checkpoint', ...evaluation]);
+  });
+
   it('gives the same identities twice on the onnx engine, evaluations and weights included', async () => {
     const [a, b] = [await run(await smoke(heldOut)), await run(await smoke(heldOut))];
     expect(await identities(a.directory!)).to.deep.equal(await identities(b.directory!));
@@ -103,6 +114,15 @@ describe('a run', () => {
     const first = await run(await smoke('run.steps=1'));
     const second = await run(await smoke('run.steps=1'));
     expect([first.directory, second.directory]).to.deep.equal([join(runs, 'smoke'), join(runs, 'smoke-2')]);
+  });
+
+  it('takes another directory where a run that began at the same time has the name', async () => {
+    const pipeline = await smoke('run.steps=1');
+    const results = await Promise.all([run(pipeline), run(pipeline)]);
+    expect(results.map((r) => r.directory).sort()).to.deep.equal([
+      join(runs, 'smoke'),
+      join(runs, 'smoke-2'),
+    ]);
   });
 
   it('keeps the resolved pipeline, which runs again from there to the same identities', async () => {
@@ -173,6 +193,43 @@ describe('a run', () => {
     );
     expect(error.code).to.equal('run/cancelled');
     expect((await identities(directory)).length).to.be.within(14, 40);
+  });
+
+  it('that is cancelled while its policy opens ends at once and writes nothing', async () => {
+    const pipeline = await smoke();
+    const abort = new AbortController();
+    const failed = failure(run(pipeline, { signal: abort.signal }));
+    setImmediate(() => abort.abort());
+    const error = await failed;
+    expect(error.code).to.equal('run/cancelled');
+    expect(error.message).to.not.include('recorded');
+    expect(await readdir(runs)).to.deep.equal([]);
+  });
+
+  it('that is cancelled ends though a stage never does', async () => {
+    const stuck = defineMap({
+      name: 'test/stuck',
+      summary: 'Never answers.',
+      params: z.strictObject({}),
+      needs: () => ['row_id'],
+      adds: () => ['value'],
+      create: () => ({ run: () => new Promise<never>(() => {}) }),
+    });
+    const catalogue = catalogueOf([...builtInStages.values(), stuck]);
+    const abort = new AbortController();
+    const pipeline = await loadPipeline('pipelines/smoke.yaml', {
+      catalogue,
+      set: ['policy.engine={use: onnx, threads: 1}', 'stages.value={use: test/stuck}'],
+    });
+    const error = await failure(
+      run(pipeline, {
+        directory: join(runs, 'stuck'),
+        signal: abort.signal,
+        onEvent: (e) => e.type === 'stage' && e.stage === 'verify' && abort.abort(),
+      }),
+    );
+    expect(error.code).to.equal('run/cancelled');
+    expect(await identities(join(runs, 'stuck'))).to.have.length(3);
   });
 
   it('that is cancelled before it began writes nothing', async () => {
