@@ -1,20 +1,25 @@
 /**
- * Ctrl-C as an abort signal: the first asks the work to end, a second ends the process at once. `release` gives the
- * keys back.
+ * Ctrl-C as an abort signal: the first asks the work to end, a second ends the process at once, by the signal itself:
+ * `process.exit` would first tear down a thread that may be inside native code. A reader that goes away
+ * (`rlev train ... | head`) asks as well. `release` gives the keys back.
  */
 export function onInterrupt(): { readonly signal: AbortSignal; release(): void } {
   const abort = new AbortController();
-  const stop = (): void => {
-    if (abort.signal.aborted) process.exit(130);
+  const release = (): void => {
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+    process.stdout.off('error', gone);
+  };
+  const stop = (name: NodeJS.Signals): void => {
+    if (abort.signal.aborted) {
+      release();
+      process.kill(process.pid, name);
+    }
     abort.abort();
   };
+  const gone = (): void => abort.abort();
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
-  return {
-    signal: abort.signal,
-    release() {
-      process.off('SIGINT', stop);
-      process.off('SIGTERM', stop);
-    },
-  };
+  process.stdout.on('error', gone);
+  return { signal: abort.signal, release };
 }

@@ -44,10 +44,17 @@ const cli = yargs(hideBin(process.argv))
     process.exit(2);
   });
 
+// whoever read the output has gone, as `head` does: no fault of ours
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 try {
   const { _: commands } = await cli.parseAsync();
   if (commands.length === 0) process.stdout.write(welcome());
 } catch (error) {
   process.stderr.write(explain(error));
   process.exitCode = exitCodeOf(error);
+  // a stage that did not end when it was cancelled would keep the process
+  if (exitCodeOf(error) === 130) process.exit();
 }

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -113,6 +114,37 @@ describe('rlev', function () {
     const log = await openRun(directory, { write: false });
     expect(log.count).to.be.at.least(7);
     await log.close();
+  });
+
+  it('ends at once on a second Ctrl-C, by the signal', async () => {
+    const child = spawn(process.execPath, [
+      ...['--import', 'tsx', main, 'train', 'pipelines/smoke.yaml'],
+      ...['--set', 'run.steps=500', '--run', join(folder, 'cut-twice')],
+    ]);
+    child.stdout.once('data', () => {
+      child.kill('SIGINT');
+      setTimeout(() => child.kill('SIGINT'), 1);
+    });
+    const [code, signal] = await once(child, 'exit');
+    // where the first was quicker, the second found nobody
+    expect([130, 'SIGINT']).to.include(code ?? signal);
+  });
+
+  it('ends as on Ctrl-C, with a valid run, where nobody reads its output any more', async () => {
+    const directory = join(folder, 'unread');
+    const child = spawn(process.execPath, [
+      ...['--import', 'tsx', main, 'train', 'pipelines/smoke.yaml'],
+      ...['--set', 'run.steps=500', '--run', directory],
+    ]);
+    let err = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      err += chunk;
+    });
+    child.stdout.once('data', () => child.stdout.destroy());
+    const [code] = await once(child, 'exit');
+    expect(code).to.equal(130);
+    expect(err).to.match(/^run\/cancelled/);
+    await (await openRun(directory, { write: false })).close();
   });
 
   it('eval grades a policy on a file of questions', async () => {
