@@ -1,7 +1,7 @@
 import { type ExecFileException, execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 
@@ -73,6 +73,55 @@ describe('package/tarball', function () {
     ];
     const { stdout } = await run('npx', 'rlev', ...args);
     expect(JSON.parse(stdout)).to.include({ steps: 2 });
+  });
+
+  it('takes a stage and a loss by path, and tests them', async () => {
+    const smoke = join(home, 'node_modules/rlev/pipelines/smoke.yaml');
+    writeFileSync(
+      join(home, 'mine.js'),
+      `import { reward, z } from 'rlev';
+import { aggregateParams, defineLoss, tf } from 'rlev/losses';
+export const bonus = reward((row, { more }) => row.correct + more, {
+  params: z.strictObject({ more: z.number().default(1) }),
+});
+export const doubled = defineLoss({
+  use: 'mine/doubled',
+  doc: 'REINFORCE, twice',
+  needs: ['advantage'],
+  params: z.strictObject(aggregateParams),
+  perToken: ({ logprobs, advantages }) => ({ loss: tf.mul(tf.mul(advantages, -2), logprobs), metrics: {} }),
+});
+`,
+    );
+    writeFileSync(
+      join(home, 'mine.yaml'),
+      `extends: ${relative(home, smoke)}
+rlev: 1
+stages:
+  reward: { use: ./mine.js#bonus, more: 2 }
+  optimize: { loss: { use: ./mine.js#doubled } }
+tests:
+  - { name: pays, stage: reward, rows: [{ prompt: a, response: b, value: 0, correct: 1 }], expect: { reward: 3 } }
+`,
+    );
+    const { stdout } = await run('npx', 'rlev', 'test', 'mine.yaml');
+    expect(stdout).to.contain('1 test: 1 passed, 0 failed');
+    await run('npx', 'rlev', 'train', 'mine.yaml', '--run', 'out-mine');
+    expect(readFileSync(join(home, 'out-mine/journal.ndjson'), 'utf8')).to.contain('"use":"./mine.js#bonus"');
+  });
+
+  it('brings what stages are tested with, without fast-check', async () => {
+    writeFileSync(
+      join(home, 'testing.js'),
+      `import { builtInStages } from 'rlev';
+import { batch, createStage, differences, stageEvent } from 'rlev/testing';
+const stage = await createStage(builtInStages.get('advantage/rloo'));
+const { advantage } = await stage.run(batch({ group: [0, 0], reward: [1, 0] }), stageEvent());
+console.log(differences(advantage, [1, -1]).length);
+`,
+    );
+    expect((await run('node', 'testing.js')).stdout).to.equal('0\n');
+    expect(existsSync(join(home, 'node_modules/fast-check'))).to.equal(false);
   });
 
   it('names an engine that is not installed, and how to install it', async () => {
