@@ -1,13 +1,9 @@
 import type { CommandModule } from 'yargs';
 import { RlevError } from '../core/errors.ts';
-import {
-  type ColumnsDiff,
-  diffPipelines,
-  diffRuns,
-  type KeyDifference,
-  type PipelineDiff,
-  type RunDiff,
-} from '../pipeline/diff.ts';
+import { diffPipelines, type PipelineDiff } from '../pipeline/diff-pipelines.ts';
+import { diffRuns, type RunDiff } from '../pipeline/diff-runs.ts';
+import type { KeyDifference } from '../pipeline/key-differences.ts';
+import type { ColumnsDiff } from '../report/column-diff.ts';
 import { differenceTable } from '../report/diff-table.ts';
 import { fixed } from '../report/format.ts';
 import { builtInStages } from '../stages/catalogue.ts';

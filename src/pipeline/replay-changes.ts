@@ -2,7 +2,7 @@ import type { ColumnName } from '../core/columns.ts';
 import { type Batch, columnOf } from '../core/encode.ts';
 import type { JournalEntry } from '../log/event-log.ts';
 import type { RecordedCohort } from '../log/join.ts';
-import { type ColumnDifference, ColumnDiffs } from '../report/column-diff.ts';
+import { ColumnDiffs, type ColumnsDiff } from '../report/column-diff.ts';
 import type { Cohort, WiredStage } from '../streams/cohort.ts';
 import { keysOf, type Recording } from './recording.ts';
 
@@ -42,10 +42,8 @@ export class ReplayChanges {
     }
   }
 
-  result(): { differing: ColumnDifference[]; equal: string[] } {
-    const differing = this.#diffs?.differences() ?? [];
-    const names = new Set(differing.map(({ column }) => column));
-    return { differing, equal: (this.#diffs?.columns ?? []).filter((column) => !names.has(column)) };
+  result(): ColumnsDiff {
+    return this.#diffs?.result() ?? { differing: [], equal: [] };
   }
 
   #entries(recorded: RecordedCohort): JournalEntry[] {

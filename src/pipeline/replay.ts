@@ -8,7 +8,7 @@ import { canonicalJson, sha256 } from '../log/identity.ts';
 import { cohortsOf, type RecordedCohort } from '../log/join.ts';
 import { originOf } from '../log/origin.ts';
 import { createRun } from '../log/run-directory.ts';
-import type { ColumnDifference } from '../report/column-diff.ts';
+import type { ColumnsDiff } from '../report/column-diff.ts';
 import type { Cohort } from '../streams/cohort.ts';
 import { type Recorder, recordInto, recordNothing } from '../streams/record.ts';
 import { checkAgainst, type ReplayCheck } from './check-replay.ts';
@@ -52,10 +52,8 @@ export interface ReplayResult {
   readonly stages: readonly ReplayedStage[];
   /** Human-aligned accuracy sum(v * correct) / sum(v) over all rollouts; null where nothing has value. */
   readonly h_accuracy: number | null;
-  /** Columns that differ from the recording, by value; those compared and equal. */
-  readonly changes:
-    | { readonly differing: readonly ColumnDifference[]; readonly equal: readonly string[] }
-    | undefined;
+  /** What differs from the recording; undefined where `compare` is false. */
+  readonly changes: ColumnsDiff | undefined;
   readonly check: ReplayCheck | undefined;
   /** One an update of the policy. */
   readonly off_policy: readonly OffPolicy[];

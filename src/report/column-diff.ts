@@ -27,6 +27,12 @@ export interface ColumnDifference extends Differing {
   } & Differing)[];
 }
 
+/** Columns that differ, and those compared and equal in every row. */
+export interface ColumnsDiff {
+  readonly differing: readonly ColumnDifference[];
+  readonly equal: readonly string[];
+}
+
 class Sums {
   readonly before = new Moments();
   readonly after = new Moments();
@@ -88,13 +94,14 @@ export class ColumnDiffs {
     if (paired < Math.max(x.length, y.length)) this.#unpaired.add(column);
   }
 
-  /** Columns that were compared, in the order in which they came. */
-  get columns(): string[] {
-    return [...this.#columns.keys()];
+  /** All columns, in the order in which they came. A column differs where a row does, or where one side alone has it. */
+  result(): ColumnsDiff {
+    const differing = this.#differences();
+    const names = new Set(differing.map(({ column }) => column));
+    return { differing, equal: [...this.#columns.keys()].filter((column) => !names.has(column)) };
   }
 
-  /** Those with a row that differs, or that one side alone has. */
-  differences(): ColumnDifference[] {
+  #differences(): ColumnDifference[] {
     return [...this.#columns].flatMap(([column, byKey]) => {
       const all = new Sums();
       for (const sums of byKey.values()) all.merge(sums);

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Batch } from '../../src/core/encode.ts';
-import { diffPipelines, diffRuns, type PipelineDiff, type RunDiff } from '../../src/pipeline/diff.ts';
+import { diffPipelines, type PipelineDiff } from '../../src/pipeline/diff-pipelines.ts';
+import { diffRuns, type RunDiff } from '../../src/pipeline/diff-runs.ts';
 import { cutAfter } from './recorded.ts';
 import { furnish, numbers, record, smallPipeline, stagesWith, stepsOf } from './small-run.ts';
 

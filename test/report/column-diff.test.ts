@@ -11,14 +11,14 @@ describe('report/column-diff', () => {
     const diffs = new ColumnDiffs(true);
     diffs.add('reward', { data: Float64Array.of(0, 1, 2), keys }, { data: Float64Array.of(0, 1, 2), keys });
     diffs.add('answer', { data: ['a', null, 'c'], keys }, { data: ['a', null, 'c'], keys });
-    expect(diffs.differences()).to.deep.equal([]);
-    expect(diffs.columns).to.deep.equal(['reward', 'answer']);
+    expect(diffs.result().differing).to.deep.equal([]);
+    expect(diffs.result().equal).to.deep.equal(['reward', 'answer']);
   });
 
   it('sorts rows by points', () => {
     const diffs = new ColumnDiffs(true);
     diffs.add('reward', { data: Float64Array.of(0, 1, 2), keys }, { data: Float64Array.of(0, 2, -1), keys });
-    const [reward] = diffs.differences();
+    const [reward] = diffs.result().differing;
     expect(reward?.pairs).to.include({ n: 3, equal: 1, max_difference: 3, sign_flips: 1 });
     expect(
       reward?.by_value.map(({ label, before, after }) => [label, before.mean, after.mean]),
@@ -33,7 +33,7 @@ describe('report/column-diff', () => {
     const before = { data: Float64Array.of(5, 6, 7), keys };
     const after = { data: Float64Array.of(7, 5), keys: Float64Array.of(3, 1) };
     diffs.add('value', before, after, Int32Array.of(1, -1, 0));
-    const [value] = diffs.differences();
+    const [value] = diffs.result().differing;
     expect(value).to.deep.include({ column: 'value' });
     expect(value?.pairs).to.include({ n: 2, equal: 2 });
     expect([value?.before.n, value?.after.n]).to.deep.equal([3, 2]);
@@ -42,7 +42,7 @@ describe('report/column-diff', () => {
   it('says of text only how much is equal', () => {
     const diffs = new ColumnDiffs(true);
     diffs.add('answer', { data: ['a', 'b', null], keys }, { data: ['a', null, null], keys });
-    const [answer] = diffs.differences();
+    const [answer] = diffs.result().differing;
     expect(answer?.pairs).to.include({ n: 3, equal: 2, mean_difference: null });
     expect(answer?.by_value).to.deep.equal([]);
     expect(differenceTable([answer!], ['a', 'b'])).to.equal('answer: 3 rows, 66.7% equal');
@@ -52,7 +52,7 @@ describe('report/column-diff', () => {
     const diffs = new ColumnDiffs(true);
     const rows = (...x: number[]) => ({ data: raggedFloat32(x.map((a) => [a, a])), keys });
     diffs.add('advantage', rows(1, -1, 2), rows(1, -1, -2));
-    const table = differenceTable(diffs.differences(), ['rloo', 'grpo']);
+    const table = differenceTable(diffs.result().differing, ['rloo', 'grpo']);
     expect(table).to.match(/^advantage: 3 rows, 66\.7% equal; .*1 sign flips \(33\.3%\)/);
     expect(table).to.match(/rows +rloo +grpo +\|rloo\| +\|grpo\| +\|difference\|/);
     expect(table).to.match(/3 points +1 +2 +-2 +2 +2 +4 +0\.0% +1\n/);

@@ -1,33 +1,14 @@
-import { isDeepStrictEqual } from 'node:util';
-import { parse } from 'yaml';
 import type { ColumnName } from '../core/columns.ts';
 import { type Batch, columnOf } from '../core/encode.ts';
-import { RlevError } from '../core/errors.ts';
 import type { Catalogue, Scope } from '../core/stage.ts';
 import { parseAddress } from '../log/address.ts';
 import type { EventLog, JournalEntry } from '../log/event-log.ts';
 import { cohortsOf, promptRowOf, type RecordedCohort } from '../log/join.ts';
 import { headerDifferences } from '../log/origin.ts';
-import { type ColumnDifference, ColumnDiffs } from '../report/column-diff.ts';
-import type { Cohort } from '../streams/cohort.ts';
-import { keysOf, openRecording, type Recording } from './recording.ts';
-import { isWhole } from './replay.ts';
+import { ColumnDiffs, type ColumnsDiff } from '../report/column-diff.ts';
+import { type KeyDifference, keyDifferences } from './key-differences.ts';
+import { openRecording, type Recording } from './recording.ts';
 import { partnersOf } from './replay-changes.ts';
-import { firstStage, openReplayer, type Replayer } from './replayer.ts';
-import { loadPipeline, type Pipeline } from './resolve.ts';
-
-/** A key of two pipelines that has two values; undefined where it is absent. */
-export interface KeyDifference {
-  readonly key: string;
-  readonly before: unknown;
-  readonly after: unknown;
-}
-
-/** Columns of one flow that differ, and those compared and equal in every row. */
-export interface ColumnsDiff {
-  readonly differing: readonly ColumnDifference[];
-  readonly equal: readonly string[];
-}
 
 export interface RunDiff {
   readonly runs: readonly [string, string];
@@ -49,18 +30,6 @@ export interface RunDiff {
     | undefined;
   /** By flow; rows are compared where both runs have the row_id with the same question. */
   readonly columns: { readonly [scope: string]: ColumnsDiff };
-}
-
-export interface PipelineDiff {
-  readonly run: string;
-  readonly pipelines: readonly [string, string];
-  /** Whether all columns are equal in every row. */
-  readonly identical: boolean;
-  /** Keys under `stages` that differ. */
-  readonly pipeline: readonly KeyDifference[];
-  readonly steps: number;
-  readonly rollouts: number;
-  readonly columns: ColumnsDiff;
 }
 
 export interface DiffOptions {
@@ -141,7 +110,7 @@ async function compareRuns(
     origin: headerDifferences(left.log.header, right.log.header),
     events: { equal, differing, alone },
     first: first && (place as NonNullable<RunDiff['first']>),
-    columns: Object.fromEntries([...columns].map(([scope, diffs]) => [scope, columnsDiff(diffs)])),
+    columns: Object.fromEntries([...columns].map(([scope, diffs]) => [scope, diffs.result()])),
   };
 }
 
@@ -252,103 +221,4 @@ function sameQuestions(a: Batch, b: Batch, before: Questions, after: Questions):
 
 function keysBy(batch: Batch, questions: Questions): Float64Array {
   return Float64Array.from(columnOf(batch, 'row_id'), (id) => questions.of(id).key);
-}
-
-/**
- * Runs two pipelines' stages behind the rollout on the same recording and compares the columns that they give.
- *
- * @param a and `b`: pipeline files
- * @param run a run directory
- * @throws RlevError as {@link replay} does
- */
-export async function diffPipelines(
-  a: string,
-  b: string,
-  run: string,
-  options: DiffOptions,
-): Promise<PipelineDiff> {
-  const recording = await openRecording(parseAddress(run).run, options.catalogue);
-  const open: Replayer[] = [];
-  try {
-    const pipelines = [await loadPipeline(a, options), await loadPipeline(b, options)] as const;
-    const first = Math.min(...pipelines.map((pipeline) => firstStage(recording.pipeline, pipeline)));
-    const signal = options.signal ?? new AbortController().signal;
-    for (const pipeline of pipelines) {
-      const notice = (message: string): void => options.notice?.(`${pipeline.file}: ${message}`);
-      const from = pipeline.stages[Math.min(first, pipeline.stages.length - 1)]!.id;
-      open.push(await openReplayer(recording, pipeline, { from, notice, signal }));
-    }
-    const [left, right] = open as [Replayer, Replayer];
-    const diffs = new ColumnDiffs(true);
-    let steps = 0;
-    let rollouts = 0;
-    for await (const recorded of cohortsOf(recording.log, { scope: 'train', ...options.steps })) {
-      signal.throwIfAborted();
-      if (!isWhole(recorded, recording, left, options.notice ?? (() => undefined))) continue;
-      const x = await left.run(await left.input(recorded, ['points']));
-      const y = await right.run(await right.input(recorded, ['points']));
-      compareCohorts(diffs, x, y, [left, right]);
-      steps++;
-      rollouts += x.batch.numRows;
-    }
-    if (steps === 0) {
-      throw new RlevError({
-        code: 'run/not-found',
-        message: `${recording.log.directory} has no whole step to compare on.`,
-        value: run,
-      });
-    }
-    const columns = columnsDiff(diffs);
-    return {
-      run: recording.log.directory,
-      pipelines: [a, b],
-      identical: columns.differing.length === 0,
-      pipeline: keyDifferences(...pipelines).filter(({ key }) => key.startsWith('stages.')),
-      steps,
-      rollouts,
-      columns,
-    };
-  } finally {
-    for (const replayer of open) await replayer.close();
-    await recording.close();
-  }
-}
-
-function compareCohorts(diffs: ColumnDiffs, x: Cohort, y: Cohort, [left, right]: [Replayer, Replayer]): void {
-  const partner = partnersOf(x.batch, y.batch);
-  const keys = [keysOf(x.batch), keysOf(y.batch)] as const;
-  const made = new Set([...left.adds, ...right.adds]);
-  for (const { name } of x.batch.schema.fields) {
-    if (name === 'row_id' || !made.has(name) || !y.batch.getChild(name)) continue;
-    const before = { data: columnOf(x.batch, name as ColumnName), keys: keys[0] };
-    const after = { data: columnOf(y.batch, name as ColumnName), keys: keys[1] };
-    diffs.add(name, before, after, partner);
-  }
-}
-
-function columnsDiff(diffs: ColumnDiffs): ColumnsDiff {
-  const differing = diffs.differences();
-  const names = new Set(differing.map(({ column }) => column));
-  return { differing, equal: diffs.columns.filter((column) => !names.has(column)) };
-}
-
-/** Leaves of the two resolved pipelines that differ. */
-function keyDifferences(a: Pipeline, b: Pipeline): KeyDifference[] {
-  const [before, after] = [leavesOf(a), leavesOf(b)];
-  return [...new Set([...before.keys(), ...after.keys()])].flatMap((key) => {
-    const sides = { before: before.get(key), after: after.get(key) };
-    return isDeepStrictEqual(sides.before, sides.after) ? [] : [{ key, ...sides }];
-  });
-}
-
-function leavesOf(pipeline: Pipeline): Map<string, unknown> {
-  const leaves = new Map<string, unknown>();
-  const walk = (value: unknown, path: readonly string[]): void => {
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      for (const [key, inner] of Object.entries(value)) walk(inner, [...path, key]);
-    } else leaves.set(path.join('.'), value);
-  };
-  walk(parse(pipeline.toYaml('.')), []);
-  leaves.delete('base');
-  return leaves;
 }
