@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { didYouMean } from '../core/did-you-mean.ts';
+import { didYouMean, nearest } from '../core/did-you-mean.ts';
 import { RlevError, show } from '../core/errors.ts';
 import type { Located, Path } from './located.ts';
 
@@ -37,15 +37,18 @@ function issueErrors(
         }),
     );
   }
-  const value = valueAt(source.data, full);
-  if (value === undefined && issue.code === 'invalid_type') {
+  const value = source.at(full);
+  if (value === undefined && (issue.code === 'invalid_type' || issue.code === 'invalid_value')) {
+    const misspelt = misspeltKey(source, full);
     return [
       new RlevError({
         code: 'config/missing',
         message: `${dotted(full)} is missing.`,
         value: undefined,
-        place: source.placeOfKey(full.slice(0, -1)),
-        help: `It takes ${expectation(issue)}.`,
+        place: misspelt ? source.placeOfKey(misspelt) : source.placeOfKey(full.slice(0, -1)),
+        help: misspelt
+          ? `There is \`${misspelt.at(-1)}\`: did you mean \`${full.at(-1)}\`?`
+          : `It takes ${expectation(issue)}.`,
       }),
     ];
   }
@@ -59,7 +62,7 @@ function issueErrors(
 function wrongType(path: Path, value: unknown, expected: string, source: Located): RlevError {
   return new RlevError({
     code: 'config/type',
-    message: `${dotted(path)} is ${show(value)}; it takes ${expected}.`,
+    message: `${dotted(path) || 'The file'} is ${show(value)}; it takes ${expected}.`,
     value,
     place: source.placeOf(path),
   });
@@ -68,7 +71,7 @@ function wrongType(path: Path, value: unknown, expected: string, source: Located
 function expectation(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case 'invalid_type':
-      return issue.expected === 'int' ? 'a whole number' : `${article(issue.expected)} ${issue.expected}`;
+      return nouns[issue.expected] ?? `${article(issue.expected)} ${issue.expected}`;
     case 'invalid_value':
       return issue.values.length === 1
         ? show(issue.values[0])
@@ -82,6 +85,22 @@ function expectation(issue: z.core.$ZodIssue): string {
   }
 }
 
+const nouns: Readonly<Record<string, string>> = {
+  int: 'a whole number',
+  object: 'a map of keys',
+  record: 'a map of keys',
+  array: 'a list',
+  tuple: 'a list',
+  boolean: 'true or false',
+};
+
+/** The key beside a missing one that looks like it. */
+function misspeltKey(source: Located, path: Path): Path | undefined {
+  const at = path.slice(0, -1);
+  const near = nearest(String(path.at(-1)), source.keysAt(at));
+  return near === undefined ? undefined : [...at, near];
+}
+
 function article(noun: string): string {
   return /^[aeiou]/.test(noun) ? 'an' : 'a';
 }
@@ -89,13 +108,4 @@ function article(noun: string): string {
 /** `stages.rollout.samples`. */
 export function dotted(path: Path): string {
   return path.join('.');
-}
-
-function valueAt(data: unknown, path: Path): unknown {
-  let at = data;
-  for (const key of path) {
-    if (typeof at !== 'object' || at === null) return undefined;
-    at = (at as Record<string | number, unknown>)[key];
-  }
-  return at;
 }

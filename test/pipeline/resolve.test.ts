@@ -161,6 +161,20 @@ describe('a pipeline file that cannot run', () => {
       ['dir/p.yaml:5:3: config/missing: stages.prompts.file is missing.\n  It takes a string.'],
     ],
     [
+      'a required key that is misspelt',
+      good.replace('steps: 3', 'step: 3'),
+      [
+        'dir/p.yaml:3:8: config/missing: run.steps is missing.\n  There is `step`: did you mean `steps`?',
+        'dir/p.yaml:3:8: config/unknown-key: Nothing reads the key run.step.\n  Did you mean `steps`?',
+      ],
+    ],
+    [
+      'a stage that is no map',
+      good.replace('{ use: value/points }', '4'),
+      ['dir/p.yaml:6:10: config/type: stages.value is 4; it takes a map of keys.'],
+    ],
+    ['an empty file', '', ['dir/p.yaml:1:1: config/type: The file is null; it takes a map of keys.']],
+    [
       'columns that nothing adds',
       good.replace('  value: { use: value/points }\n', '').replace('through: value', 'through: prompts'),
       [

@@ -6,6 +6,7 @@ import {
   type LoadOptions,
   type Pipeline,
 } from '../resolve.ts';
+import { readTests } from '../tests/read.ts';
 import { evaluatesTrainingData, evaluationLacksColumns } from './evaluations.ts';
 import { errorFindings, type Finding, sorted } from './finding.ts';
 import { partsOf } from './parts.ts';
@@ -37,10 +38,15 @@ const rules: readonly Rule[] = [
 
 /**
  * Everything that can be said of a pipeline file before it runs: errors, warnings and infos, sorted by place. Does not
- * throw for what is wrong with the file, the data or the policy.
+ * throw for what is wrong with the file, the data or the policy. Of `*.test.yaml`, a file of tests, it says what is wrong
+ * with their form.
  */
 export async function lint(file: string, options: LintOptions): Promise<Finding[]> {
   try {
+    if (/\.test\.ya?ml$/.test(file)) {
+      await readTests(file, options.catalogue);
+      return [];
+    }
     const { catalogue, ...inspection } = await inspectFile(file, options);
     return await lintInspection(inspection, file, { ...options, catalogue });
   } catch (error) {

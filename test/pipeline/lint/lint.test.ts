@@ -90,7 +90,17 @@ describe('lint', () => {
     ]);
   });
 
-  it('says what reads from a file that is not there', async () => {
+  it('checks the form of a file of tests', async () => {
+    expect(await lint('pipelines/rlev.test.yaml', options)).to.deep.equal([]);
+    const folder = mkdtempSync(join(tmpdir(), 'rlev-lint-'));
+    const file = join(folder, 'p.test.yaml');
+    writeFileSync(file, 'pipeline: p.yaml\ntests:\n  - { name: a, stages: b, expect: {} }\n');
+    const found = await lint(file, options);
+    rmSync(folder, { recursive: true });
+    expect(found.map((f) => [f.code, f.place.line])).to.deep.include(['config/unknown-key', 3]);
+  });
+
+  it('finds that a file is not there', async () => {
     const [finding] = await lint('none.yaml', options);
     expect(finding).to.deep.include({ severity: 'error', code: 'data/missing-file' });
   });
