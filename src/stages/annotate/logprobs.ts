@@ -19,6 +19,7 @@ export const annotateLogprobs = defineMap({
       .array(z.enum(scored))
       .min(1)
       .refine((names) => new Set(names).size === names.length, 'each at most once')
+      .default(['ref_logprobs'])
       .describe('What to add: `old_logprobs`, `ref_logprobs` or both.'),
   }),
   needs: () => ['prompt_tokens', 'response_tokens', 'temperature'],

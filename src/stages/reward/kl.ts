@@ -77,7 +77,7 @@ export const rewardKl = defineMap({
   summary: 'Takes the KL divergence from the reference off the reward, of the response or of each token.',
   params: z.strictObject({
     coefficient: z.number().min(0).default(0.001).describe('What the KL is multiplied by.'),
-    use: z.enum(['k1', 'abs', 'k2', 'k3']).default('k1').describe('The estimate of the KL; k1 is exact.'),
+    estimate: z.enum(['k1', 'abs', 'k2', 'k3']).default('k1').describe('Of the KL of a token; k1 is exact.'),
     into: z
       .enum(['reward', 'token_rewards'])
       .default('reward')
@@ -96,11 +96,11 @@ export const rewardKl = defineMap({
   ],
   adds: ({ into }): readonly ('reward' | 'token_rewards')[] => [into],
   replaces: ({ into }) => (into === 'reward' ? ['reward'] : []),
-  create: ({ coefficient, use, into, of, lossMask }) => ({
+  create: ({ coefficient, estimate, into, of, lossMask }) => ({
     run: (columns: Columns<Needed>) => {
       const logprobs: Ragged<Float32Array> = columns[of];
       const { offsets } = logprobs;
-      const kl = klOfTokens(use, logprobs.values, columns.ref_logprobs.values);
+      const kl = klOfTokens(estimate, logprobs.values, columns.ref_logprobs.values);
       const mask = lossMask ? columns.loss_mask.values : undefined;
       const { reward, tokenRewards } = penalised(columns.reward, kl, offsets, coefficient, mask);
       const added: Partial<Columns<'reward' | 'token_rewards'>> =

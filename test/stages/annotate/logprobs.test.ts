@@ -38,7 +38,7 @@ describe('annotate/logprobs', () => {
   });
 
   it('scores only what it is to add', async () => {
-    const { asked, stage } = open({ add: ['ref_logprobs'] }, 4);
+    const { asked, stage } = open({}, 4);
     const added = await (await stage).run(columns, stageEvent());
     expect(Object.keys(added)).to.deep.equal(['ref_logprobs']);
     expect(asked).to.have.length(1);
@@ -54,6 +54,5 @@ describe('annotate/logprobs', () => {
   it('refuses to add nothing, or one column twice', async () => {
     await errorOf(() => open({ add: [] }).stage, 'config/type');
     await errorOf(() => open({ add: ['ref_logprobs', 'ref_logprobs'] }).stage, 'config/type');
-    await errorOf(() => open({}).stage, 'config/type');
   });
 });
