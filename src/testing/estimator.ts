@@ -14,7 +14,8 @@ export interface EstimatorTraits {
   readonly params?: StageParams;
   /**
    * Rewards that may rise by the same without a change: those of any one `group`, those of the whole `batch`, or
-   * `none`. Default: `batch` for an estimator that divides by the batch's deviation, else `group`.
+   * `none`. Default: `batch` for an estimator that divides by the batch's deviation, `none` for one that divides by the
+   * group's mean, else `group`.
    */
   readonly shift?: 'group' | 'batch' | 'none';
   /**
@@ -22,7 +23,8 @@ export interface EstimatorTraits {
    * where the whole `batch` has it, or `none` of these. Default: what `dividesBy` of the definition says.
    */
   readonly scale?: 'kept' | 'group' | 'batch' | 'none';
-  /** Where equal rewards give exactly 0: in a `group`, in a whole `batch`, or `never`. Default: as `shift`. */
+  /** Where equal rewards give exactly 0: in a `group`, in a whole `batch`, or `never`. Default: `batch` where `shift` is, `never`
+   * where `shift: 'none'` is given, else `group`. */
   readonly zero?: 'group' | 'batch' | 'never';
   /** Responses that `loss_mask` leaves out change nothing for the others. Default: where the stage needs `loss_mask`. */
   readonly mask?: boolean;
@@ -65,13 +67,14 @@ export function estimatorProperties<P, N extends ColumnName>(
   const { params = {}, tolerance = 1e-4 } = traits;
   const parsed = definition.params.parse(params);
   const divides = definition.dividesBy?.(parsed);
-  const shift = traits.shift ?? (divides === 'batch-std' ? 'batch' : 'group');
+  const shift =
+    traits.shift ?? (divides === 'batch-std' ? 'batch' : divides === 'group-mean' ? 'none' : 'group');
   const scale =
     traits.scale ??
     ({ nothing: 'kept', 'group-std': 'group', 'group-mean': 'group', 'batch-std': 'batch' } as const)[
       divides ?? 'nothing'
     ];
-  const zero = traits.zero ?? (shift === 'none' ? 'never' : shift);
+  const zero = traits.zero ?? (shift === 'batch' ? 'batch' : traits.shift === 'none' ? 'never' : 'group');
   const masked = traits.mask ?? (definition.needs(parsed) as readonly string[]).includes('loss_mask');
 
   const columnsOf = (rows: readonly Response[], mask?: readonly number[]): AnyColumns => {
