@@ -5,6 +5,7 @@ import { parseAddress } from '../log/address.ts';
 import { cohortsOf } from '../log/join.ts';
 import { ColumnDiffs, type ColumnsDiff } from '../report/column-diff.ts';
 import type { Cohort } from '../streams/cohort.ts';
+import { cancellable } from './cancellable.ts';
 import type { DiffOptions } from './diff-runs.ts';
 import { type KeyDifference, keyDifferences } from './key-differences.ts';
 import { keysOf, openRecording } from './recording.ts';
@@ -32,18 +33,29 @@ export interface PipelineDiff {
  * @param run a run directory
  * @throws RlevError as {@link replay} does
  */
-export async function diffPipelines(
+export function diffPipelines(
   a: string,
   b: string,
   run: string,
   options: DiffOptions,
 ): Promise<PipelineDiff> {
+  return cancellable(options.signal, 'The comparison', (signal) =>
+    compareOn(run, a, b, { ...options, signal }),
+  );
+}
+
+async function compareOn(
+  run: string,
+  a: string,
+  b: string,
+  options: DiffOptions & { readonly signal: AbortSignal },
+): Promise<PipelineDiff> {
+  const { signal } = options;
   const recording = await openRecording(parseAddress(run).run, options.catalogue);
   const open: Replayer[] = [];
   try {
     const pipelines = [await loadPipeline(a, options), await loadPipeline(b, options)] as const;
     const first = Math.min(...pipelines.map((pipeline) => firstStage(recording.pipeline, pipeline)));
-    const signal = options.signal ?? new AbortController().signal;
     for (const pipeline of pipelines) {
       const notice = (message: string): void => options.notice?.(`${pipeline.file}: ${message}`);
       const from = pipeline.stages[Math.min(first, pipeline.stages.length - 1)]!.id;

@@ -6,6 +6,7 @@ import type { EventLog, JournalEntry } from '../log/event-log.ts';
 import { cohortsOf, promptRowOf, type RecordedCohort } from '../log/join.ts';
 import { headerDifferences } from '../log/origin.ts';
 import { ColumnDiffs, type ColumnsDiff } from '../report/column-diff.ts';
+import { cancellable } from './cancellable.ts';
 import { type KeyDifference, keyDifferences } from './key-differences.ts';
 import { openRecording, type Recording } from './recording.ts';
 import { partnersOf } from './replay-changes.ts';
@@ -51,7 +52,8 @@ export async function diffRuns(a: string, b: string, options: DiffOptions): Prom
   try {
     const right = await openRecording(parseAddress(b).run, options.catalogue);
     try {
-      return await compareRuns(left, right, options);
+      const compare = (signal: AbortSignal) => compareRuns(left, right, options.steps, signal);
+      return await cancellable(options.signal, 'The comparison', compare);
     } finally {
       await right.close();
     }
@@ -63,7 +65,8 @@ export async function diffRuns(a: string, b: string, options: DiffOptions): Prom
 async function compareRuns(
   left: Recording,
   right: Recording,
-  { steps, signal }: DiffOptions,
+  steps: DiffOptions['steps'],
+  signal: AbortSignal,
 ): Promise<RunDiff> {
   const columns = new Map<Scope, ColumnDiffs>();
   const alone: [number, number] = [0, 0];
@@ -83,7 +86,7 @@ async function compareRuns(
     return false;
   };
   for await (const [x, y] of side(cohortsOf(left.log, steps), cohortsOf(right.log, steps), cohortKey)) {
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     const others = byStage(y);
     const differ: [JournalEntry, JournalEntry][] = [];
     for (const [stage, entry] of byStage(x)) {

@@ -11,6 +11,7 @@ import { createRun } from '../log/run-directory.ts';
 import type { ColumnsDiff } from '../report/column-diff.ts';
 import type { Cohort } from '../streams/cohort.ts';
 import { type Recorder, recordInto, recordNothing } from '../streams/record.ts';
+import { cancellable } from './cancellable.ts';
 import { checkAgainst, type ReplayCheck } from './check-replay.ts';
 import { checkpointFolder, loadCheckpoint } from './checkpoint.ts';
 import { measureOffPolicy, type OffPolicy } from './off-policy.ts';
@@ -74,14 +75,14 @@ const alongside = ['points', 'value', 'correct'];
  * @param run a run directory, or RUN@STEP for one step of it
  * @throws RlevError `run/not-found`, `run/corrupt`, `config/*`, `data/*`; `run/cancelled` when the signal fires
  */
-export async function replay(run: string, options: ReplayOptions): Promise<ReplayResult> {
+export function replay(run: string, options: ReplayOptions): Promise<ReplayResult> {
+  return cancellable(options.signal, 'The replay', (signal) => replayUnder(signal, run, options));
+}
+
+async function replayUnder(signal: AbortSignal, run: string, options: ReplayOptions): Promise<ReplayResult> {
   const address = parseAddress(run);
   const only = address.step === undefined ? undefined : { from: address.step, to: address.step };
   const steps = options.steps ?? only ?? { from: 0, to: Number.MAX_SAFE_INTEGER };
-  const abort = new AbortController();
-  const cancel = (): void => abort.abort(cancelled());
-  options.signal?.addEventListener('abort', cancel, { once: true });
-  if (options.signal?.aborted) cancel();
   const recording = await openRecording(address.run, options.catalogue);
   let replayer: Replayer | undefined;
   let log: EventLog | undefined;
@@ -89,18 +90,18 @@ export async function replay(run: string, options: ReplayOptions): Promise<Repla
     const pipeline = await loadPipeline(options.pipeline ?? recordedPipeline(address.run), options);
     const notice = options.notice ?? (() => undefined);
     for (const message of pipeline.notices) notice(message);
-    replayer = await openReplayer(recording, pipeline, { ...options, notice, signal: abort.signal });
+    replayer = await openReplayer(recording, pipeline, { ...options, notice, signal });
     if (updates(replayer)) {
       notice(
         'The rollouts stay those of the recorded policy: where anything differs from the recording, every update after the first is off-policy. See the importance ratios.',
       );
       await startPolicy(replayer, recording, steps.from);
     }
-    if (options.directory !== undefined)
+    if (options.directory !== undefined) {
       log = await recordAs(options.directory, recording, pipeline, replayer);
+    }
     return await replayAll(recording, replayer, log, { ...options, notice, steps });
   } finally {
-    options.signal?.removeEventListener('abort', cancel);
     await replayer?.close();
     await recording.close();
     await log?.close();
@@ -274,8 +275,4 @@ async function recordAs(
 /** What stands for a run: the hash of its header. */
 function runHash({ header }: EventLog): string {
   return sha256(canonicalJson(header));
-}
-
-function cancelled(): RlevError {
-  return new RlevError({ code: 'run/cancelled', message: 'The replay was cancelled.' });
 }

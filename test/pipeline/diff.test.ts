@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import type { Batch } from '../../src/core/encode.ts';
 import { diffPipelines, type PipelineDiff } from '../../src/pipeline/diff-pipelines.ts';
 import { diffRuns, type RunDiff } from '../../src/pipeline/diff-runs.ts';
+import { errorOf } from '../support/stage.ts';
 import { cutAfter } from './recorded.ts';
 import { furnish, numbers, record, smallPipeline, stagesWith, stepsOf } from './small-run.ts';
 
@@ -84,6 +85,13 @@ describe('pipeline/diff', function () {
       expect(shorter.events.alone).to.deep.equal([6, 0]);
       expect(shorter.first).to.deep.equal({ scope: 'train', step: 1, stage: 'verify', alone: true });
     });
+  });
+
+  it('is cancelled by a signal, with one error', async () => {
+    const options = { catalogue: stagesWith(), signal: AbortSignal.abort() };
+    expect((await errorOf(() => diffRuns(run, run, options))).code).to.equal('run/cancelled');
+    const file = join(run, 'pipeline.yaml');
+    expect((await errorOf(() => diffPipelines(file, file, run, options))).code).to.equal('run/cancelled');
   });
 
   describe('of two pipelines on one recording', () => {
