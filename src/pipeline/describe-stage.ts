@@ -159,6 +159,7 @@ function exampleParams(schema: JsonSchema): Record<string, unknown> {
 function likely(key: string, schema: JsonSchema): unknown {
   if (schema.path === 'file') return 'questions.jsonl';
   if (schema.enum) return (schema.enum as unknown[])[0];
+  if (schema.type === 'array') return [likely(key, (schema.items ?? {}) as JsonSchema)];
   if (schema.type === 'number' || schema.type === 'integer') return schema.minimum ?? 1;
   return schema.type === 'boolean' ? true : key;
 }
