@@ -84,11 +84,12 @@ describe('resume, wherever a run stops', function () {
 
   for (const inFlight of [1, 2]) {
     it(`gives the same events and weights after every event of a run with inFlight ${inFlight}`, async () => {
-      const pipeline = await smallRun(
-        'run.steps=3',
-        `run.inFlight=${inFlight}`,
-        ...(inFlight === 1 ? [] : ['evaluate={}']),
-      );
+      // evaluations between the steps of one, cohorts sampled ahead in the other
+      const set =
+        inFlight === 1
+          ? ['run.steps=2', 'evaluate.heldOut.every=1']
+          : ['run.steps=3', 'run.inFlight=2', 'evaluate={}'];
+      const pipeline = await smallRun(...set);
       const whole = await train(pipeline, { directory: join(folder, `whole-${inFlight}`) });
       const expected = await outcomeOf(whole.directory!, whole.checkpoint!);
       for (let events = 0; events < expected.events.length; events++) {
