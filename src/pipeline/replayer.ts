@@ -69,7 +69,7 @@ export async function openReplayer(
   let opening: Promise<Policy> | undefined;
 
   const openPolicy = async (): Promise<Policy> => {
-    opening ??= openPolicyOf(pipeline);
+    opening ??= openPolicyOf(pipeline, options.signal);
     policy = await opening;
     return policy;
   };
