@@ -98,4 +98,23 @@ describe('stages/define-row', () => {
       response: '3',
     });
   });
+
+  it('types the row by what it needs', () => {
+    verifier((row) => {
+      const texts: readonly string[] = row.reference;
+      // @ts-expect-error: a verifier's row has no points unless it needs them
+      return texts.length + row.points;
+    });
+    verifier((row): number => row.points, { needs: ['points'] });
+    value(
+      (row) => {
+        // @ts-expect-error: what a column of the data holds is not known
+        const severity: number = row['data.severity'];
+        return severity;
+      },
+      { needs: ['data.severity'] },
+    );
+    // @ts-expect-error: a number, not a text
+    reward((row) => row.response);
+  });
 });
