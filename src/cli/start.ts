@@ -9,6 +9,8 @@ export function welcome(): string {
                                             the same with another estimator
   rlev eval --policy runs/rlev/checkpoints/000060 --data fixtures/exams/heldout.jsonl
                                             grade a policy
+  rlev lint pipelines/rlev.yaml             find every mistake in a pipeline before it runs
+  rlev explain pipelines/rlev.yaml          what each of its stages does, and where each value came from
 
 A pipeline is a YAML file of stages; begin with pipelines/rlev.yaml. Every command explains itself: rlev train --help
 `;
