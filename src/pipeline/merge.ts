@@ -34,8 +34,20 @@ export function mergeFiles(base: Located, patch: Located, catalogue: Catalogue):
     } else if (key === 'evaluate') {
       for (const id of patch.keysAt([key])) {
         const path = [key, id];
-        source =
-          patch.at(path) === removed ? source.without(path) : mergeValue(source, path, patch, path, notices);
+        const ids = source.keysAt([key]);
+        if (patch.at(path) !== removed) source = mergeValue(source, path, patch, path, notices);
+        else if (ids.includes(id)) source = source.without(path);
+        else {
+          errors.push(
+            new RlevError({
+              code: 'config/unknown-key',
+              message: `The pipeline that this one extends has no evaluation with the id ${JSON.stringify(id)}.`,
+              value: id,
+              place: patch.placeOfKey(path),
+              help: ids.length > 0 ? didYouMean(id, ids) : 'It has none.',
+            }),
+          );
+        }
       }
     } else source = mergeValue(source, [key], patch, [key], notices);
   }
@@ -131,6 +143,10 @@ function mergeStage(source: Located, patch: Located, id: string, catalogue: Cata
     return there
       ? { source: source.without(path), errors: [], notices }
       : unknown(id, path, didYouMean(id, ids));
+  }
+  // What is neither a map nor `remove` has the wrong type, and is found by its place when it is resolved.
+  if (typeof config !== 'object' || config === null) {
+    return { source: source.graft(path, patch, path), errors: [], notices };
   }
   const beside = (['before', 'after'] as const).filter((word) => patch.at([...path, word]) !== undefined);
   if (beside.length === 2) {

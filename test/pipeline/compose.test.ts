@@ -70,10 +70,10 @@ describe('a pipeline that extends another', () => {
   });
 
   it('swaps a stage in one line: parameters that the new one lacks are dropped, and it says so', () => {
-    const pipeline = resolve('stages: { advantage: { use: advantage/rloo } }');
-    expect(pipeline.stages[5]).to.deep.include({ use: 'advantage/rloo', params: {} });
+    const pipeline = resolve('stages: { advantage: { use: advantage/constant } }');
+    expect(pipeline.stages[5]).to.deep.include({ use: 'advantage/constant', params: { value: 1 } });
     expect(pipeline.notices).to.deep.equal([
-      'stages.advantage.eps was dropped: advantage/rloo has no such parameter.',
+      'stages.advantage.eps was dropped: advantage/constant has no such parameter.',
     ]);
   });
 
@@ -121,6 +121,8 @@ evaluate: { heldOut: remove }`,
     expect(findings('stages: { rolout: { samples: 2 } }')[0])
       .to.match(/^mine\.yaml:3:11: .*"rolout"/)
       .and.to.include('Did you mean `rollout`?');
+    expect(findings('evaluate: { heldout: remove }')[0]).to.include('Did you mean `heldOut`?');
+    expect(findings('stages:\n  reward:\n')[0]).to.match(/^mine\.yaml:4:10: .*is null; it takes a map/);
     expect(findings('stages: { rewrd: remove }')[0]).to.include('Did you mean `reward`?');
     expect(findings('stages: { a: { use: value/points } }')[0]).to.include('`before: ID` or `after: ID`');
     expect(findings('stages: { a: { use: value/points, after: prompt } }')[0])
