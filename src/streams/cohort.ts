@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import type { AnyColumns, ColumnName, Columns } from '../core/columns.ts';
-import { rowsOf } from '../core/columns.ts';
-import { type Batch, batchOf, columnOf, columnsOf, takeRows, withColumns } from '../core/encode.ts';
+import { isRagged, rowsOf } from '../core/columns.ts';
+import { type Batch, batchOf, columnOf, takeRows, withColumns } from '../core/encode.ts';
 import { type Place, RlevError, reasonOf } from '../core/errors.ts';
 import type {
   MapDefinition,
@@ -70,13 +70,13 @@ async function apply(wired: WiredStage, cohort: Cohort, record: Recorder): Promi
       return add(wired, definition, cohort, batch, made, record);
     }
     case 'map': {
-      const needed = columnsOf(batch, definition.needs(params));
+      const needed = copiesOf(batch, definition.needs(params));
       const made = await (stage as MapStage).run(needed, event);
       const times = definition.expands?.(params) ?? 1;
       return add(wired, definition, cohort, times === 1 ? batch : repeatRows(batch, times), made, record);
     }
     case 'select': {
-      const needed = columnsOf(batch, definition.needs(params));
+      const needed = copiesOf(batch, definition.needs(params));
       const selection = await (stage as SelectStage).run(needed, event);
       const kept = takeRows(batch, rowsNamed(selection, batch));
       const identity = await record(wired, cohort, {
@@ -87,7 +87,7 @@ async function apply(wired: WiredStage, cohort: Cohort, record: Recorder): Promi
       return { ...cohort, batch: kept, producers: new Map([...cohort.producers, ['row_id', identity]]) };
     }
     case 'update': {
-      const needed = columnsOf(batch, definition.needs(params));
+      const needed = copiesOf(batch, definition.needs(params));
       const update = await (stage as UpdateStage).run(needed, event);
       const identity = await record(wired, cohort, {
         kind: 'update',
@@ -167,6 +167,16 @@ function columnsIn(made: unknown): object {
     if (!shaped) throw wrong(`It returned ${inspect(data)} as ${name}, which is no column.`, data);
   }
   return made;
+}
+
+/** Columns for a stage to do with as it likes: what is recorded of them stays what later stages see. */
+function copiesOf(batch: Batch, names: readonly ColumnName[]): Columns<ColumnName> {
+  const copies = names.map((name) => {
+    const data = columnOf(batch, name);
+    if (!isRagged(data)) return [name, data.slice()];
+    return [name, { ...data, offsets: data.offsets.slice(), values: data.values.slice() }];
+  });
+  return Object.fromEntries(copies) as Columns<ColumnName>;
 }
 
 /** Identities of the events that made the needed columns, and the rows. */

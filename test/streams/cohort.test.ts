@@ -40,6 +40,17 @@ describe('a stage applied to a cohort', () => {
     expect(given).to.deep.equal(['points']);
   });
 
+  it('works on copies: what it does to the columns it is given reaches nobody', async () => {
+    const vandal = map('vandal', ['points', 'value'], ['scale'], ({ points, value: v }) => {
+      points.fill(-1);
+      v.fill(-1);
+      return { scale: v };
+    });
+    const { batch } = await through([source(2), value, vandal]);
+    expect(columnOf(batch, 'points')).to.deep.equal(Float64Array.of(400, 401));
+    expect(columnOf(batch, 'value')).to.deep.equal(Float64Array.of(4, 4.01));
+  });
+
   it('records what it added, with row ids, and from which events it read', async () => {
     const { record, deeds } = memoryRecorder();
     const scale = map('scale', ['value', 'group'], ['scale'], ({ value: v }) => ({ scale: v }));
