@@ -109,6 +109,25 @@ export function tokenColumn(batch: MicroBatch, column: Ragged<Float32Array>): Fl
   return dense;
 }
 
+/** Throws `stage/contract` where a column has not one number for each response token. */
+export function checkAligned(name: string, column: Ragged, responses: Ragged): void {
+  const rows = responses.offsets.length - 1;
+  const count = column.offsets.length - 1;
+  const wrong = (message: string): RlevError =>
+    new RlevError({
+      code: 'stage/contract',
+      message,
+      value: name,
+      help: 'Whatever adds it gives one number for each response token, the stop token included.',
+    });
+  if (count !== rows) throw wrong(`${name} has ${count} rows for ${rows} responses.`);
+  for (let i = 0; i < rows; i++) {
+    const [given, tokens] = [rowLength(column, i), rowLength(responses, i)];
+    if (given !== tokens)
+      throw wrong(`${name} of row ${i} has ${given} numbers for ${tokens} response tokens.`);
+  }
+}
+
 /** Throws `policy/context` where a row is longer than the model can read, or has no prompt to start from. */
 export function checkContext(prompts: Ragged, responses: Ragged, contextLength: number): void {
   for (let i = 0; i < prompts.offsets.length - 1; i++) {

@@ -8,7 +8,14 @@ import { adamState, adamwUpdate, clipCoefficient, norm } from './adamw.ts';
 import type { PolicyWeights } from './checkpoint.ts';
 import { tokenWeight, updateTotals } from './losses/aggregate.ts';
 import type { AggregateParams, LossCatalogue, LossDefinition } from './losses/loss.ts';
-import { checkContext, type MicroBatch, planMicroBatches, tokenColumn, tokenFeeds } from './micro-batches.ts';
+import {
+  checkAligned,
+  checkContext,
+  type MicroBatch,
+  planMicroBatches,
+  tokenColumn,
+  tokenFeeds,
+} from './micro-batches.ts';
 import { type ParameterLayout, parameterViews, weightsHash } from './parameters.ts';
 import { ProgramCache } from './program-cache.ts';
 import { trainProgram } from './programs.ts';
@@ -38,6 +45,8 @@ export interface LocalTrainer extends Trainer {
   /** What is trained, with the weights as they are now: a live view, to be read between requests. */
   readonly weights: PolicyWeights;
   readonly current: Float32Array;
+  /** What a penalty keeps the policy near: the starting weights, or those that a request moved it to. */
+  readonly reference: Float32Array;
   /** The weights of a published version. Throws `run/not-found` where it is gone. */
   weightsOf(version: number): Float32Array;
   /** Frees all compiled programs. */
@@ -74,6 +83,7 @@ class ArenaTrainer implements LocalTrainer {
   #adam;
   #steps = 0;
   #versions: Map<number, Float32Array>;
+  #reference: Float32Array;
 
   constructor(setup: TrainerSetup) {
     this.#setup = setup;
@@ -84,6 +94,7 @@ class ArenaTrainer implements LocalTrainer {
     this.#weights = { ...setup.weights, values: setup.weights.values.slice() };
     this.#adam = adamState(this.#layout.size);
     this.#versions = new Map([[0, setup.weights.values.slice()]]);
+    this.#reference = setup.weights.values.slice();
   }
 
   get version(): number {
@@ -96,6 +107,10 @@ class ArenaTrainer implements LocalTrainer {
 
   get current(): Float32Array {
     return this.#weights.values;
+  }
+
+  get reference(): Float32Array {
+    return this.#reference;
   }
 
   weightsOf(version: number): Float32Array {
@@ -120,6 +135,10 @@ class ArenaTrainer implements LocalTrainer {
       for (const [name, value] of Object.entries(metrics)) sums[name] = (sums[name] ?? 0) + value;
     }
     this.#steps++;
+    const { referenceEvery } = request;
+    if (referenceEvery !== undefined && this.#steps % referenceEvery === 0) {
+      this.#reference = this.current.slice();
+    }
     const means = Object.entries(sums).map(([name, sum]) => [name, sum / updates]);
     return { ...Object.fromEntries(means), lr: job.lr, updates };
   }
@@ -140,6 +159,7 @@ class ArenaTrainer implements LocalTrainer {
       adam: this.#adam,
       steps: this.#steps,
       versions: this.#versions,
+      reference: this.#reference,
     };
     return saveTrainerState(directory, state, this.#setup.tokenizerFrom);
   }
@@ -150,6 +170,7 @@ class ArenaTrainer implements LocalTrainer {
     this.#adam = state.adam;
     this.#steps = state.steps;
     this.#versions = new Map(state.versions);
+    this.#reference = state.reference;
   }
 
   close(): Promise<void> {
@@ -163,6 +184,10 @@ class ArenaTrainer implements LocalTrainer {
     checkContext(promptTokens, responseTokens, config.contextLength);
     if (loss.needs.includes('advantage') && !request.advantage) throw missing(loss.use, 'advantage');
     if (request.kl && !request.refLogprobs) throw missing('kl', 'refLogprobs');
+    for (const name of ['advantage', 'oldLogprobs', 'refLogprobs', 'lossMask'] as const) {
+      const column = request[name];
+      if (column) checkAligned(name, column, responseTokens);
+    }
     const { optimizer, schedule } = request;
     const prepared = {
       request,

@@ -332,6 +332,20 @@ describe('policy/trainer', () => {
     await trainer.close();
   });
 
+  it('refuses a column that has not one number for each response token', async () => {
+    const trainer = await open(engine, model);
+    const request = trainRequest(reference, 'ppo', 1e-3);
+    const rows = request.responseTokens.offsets.length - 1;
+    const before = trainer.current.slice();
+    const onePerRow = raggedFloat32(Array.from({ length: rows }, () => [1]));
+    const perRow = { ...request, advantage: onePerRow };
+    await rejects(() => trainer.train(perRow), 'stage/contract', 'advantage of row 0 has 1 numbers');
+    const short = { ...request, oldLogprobs: raggedFloat32([[0]]) };
+    await rejects(() => trainer.train(short), 'stage/contract', 'oldLogprobs has 1 rows');
+    expect(trainer.current).to.deep.equal(before);
+    await trainer.close();
+  });
+
   it('says which loss it has not, and which parameter or column is wrong', async () => {
     const trainer = await open(engine, model);
     const using = (loss: TrainRequest['loss']): TrainRequest => ({ ...request, loss });
