@@ -52,9 +52,13 @@ export function closing(pipeline: Pipeline, result: RunResult): string {
   const lines = ['', `recorded in ${result.directory}`];
   if (result.checkpoint) {
     lines.push(`trained policy: ${result.checkpoint} (a Hugging Face directory)`);
-    lines.push('next, grade it on questions of your own, or train with another estimator:');
-    lines.push(`  npx rlev eval --policy ${result.checkpoint} --data QUESTIONS.jsonl`);
-    lines.push(`  npx rlev train ${pipeline.file} --set stages.advantage.use=advantage/grpo`);
+    const estimator = pipeline.stages.find(({ definition: d }) => d.kind === 'map' && d.dividesBy);
+    const other = estimator?.use === 'advantage/rloo' ? 'advantage/reinforce++' : 'advantage/rloo';
+    lines.push(
+      `next, grade it on questions of your own${estimator ? ', or train with another estimator' : ''}:`,
+      `  npx rlev eval --policy ${result.checkpoint} --data QUESTIONS.jsonl`,
+    );
+    if (estimator) lines.push(`  npx rlev train ${pipeline.file} --set stages.${estimator.id}.use=${other}`);
   }
   return [...tables, ...lines].join('\n');
 }
