@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ColumnData, type Columns, raggedInt32, rowOf } from '../../core/columns.ts';
+import { type ColumnData, type Columns, raggedFloat32, raggedInt32, rowOf } from '../../core/columns.ts';
 import { foldIn, randomKey } from '../../core/random.ts';
 import type { Rollouts } from '../../core/services.ts';
 import {
@@ -22,6 +22,12 @@ const params = z.strictObject({
     .max(1)
     .default(1)
     .describe('Sample from the fewest tokens whose probability reaches p; 1: from all.'),
+  greedy: z
+    .boolean()
+    .default(false)
+    .describe(
+      'One response more to each prompt, of the most likely tokens, with the role greedy: a baseline.',
+    ),
   longPrompts: z
     .enum(['error', 'cut-left'])
     .default('error')
@@ -53,7 +59,7 @@ export const rolloutPolicy = defineMap({
   needs: () => ['row_id', 'group', 'prompt'],
   adds: () => added,
   replaces: () => ['row_id'],
-  expands: ({ samples }) => samples,
+  expands: ({ samples, greedy }) => samples + (greedy ? 1 : 0),
   sampling: (params) => params,
   create: (params, setup) => new PolicyRollout(params, setup),
 });
@@ -78,41 +84,78 @@ class PolicyRollout implements MapStage<Needed, Added> {
   }
 
   async run({ group, prompt }: Columns<Needed>, event: StageEvent): Promise<Columns<Added>> {
-    const { samples, maxTokens, temperature, topK, topP } = this.params;
+    const { samples, maxTokens, temperature, topK, topP, greedy } = this.params;
     const { tokenizer, sampler } = this.setup.policy();
     const prompts = prompt.map((text) => this.prompts.get(text) ?? tokenizer.encode(text));
     const key = randomKey(event.seed, `rollout/${event.scope}`);
-    const rows = prompts.flatMap((_, i) => Array.from({ length: samples }, (_, sample) => ({ i, sample })));
-    const rollouts = await sampler.sample(
-      {
-        prompts,
-        rows: rows.map(({ i, sample }) => ({
-          prompt: i,
-          key: foldIn(key, event.step, event.round, group[i]!, sample),
-        })),
-        version: event.policyVersion,
-        maxTokens,
-        temperature,
-        topK,
-        topP,
-      },
-      event.signal,
-    );
+    const draw = (rows: readonly Row[], how: Pick<Params, 'temperature' | 'topK' | 'topP'>) =>
+      sampler.sample(
+        {
+          prompts,
+          rows: rows.map(({ i, sample }) => ({
+            prompt: i,
+            key: foldIn(key, event.step, event.round, group[i]!, sample),
+          })),
+          version: event.policyVersion,
+          maxTokens,
+          ...how,
+        },
+        event.signal,
+      );
+    const sampled = rowsOf(prompts.length, 0, samples);
+    let rows = sampled;
+    let rollouts = await draw(sampled, { temperature, topK, topP });
+    if (greedy) {
+      const baseline = rowsOf(prompts.length, samples, 1);
+      const others = await draw(baseline, { temperature: 0, topK: 0, topP: 1 });
+      rows = rowsOf(prompts.length, 0, samples + 1);
+      rollouts = interleaved(rollouts, others, prompts.length, samples);
+    }
+    const isGreedy = ({ sample }: Row): boolean => sample === samples;
     const n = rows.length;
     return {
       row_id: rows.map(({ i, sample }) => `${event.step}.${event.round}.${group[i]}.${sample}`),
       sample: Int32Array.from(rows, ({ sample }) => sample),
-      role: rows.map(() => 'sample'),
+      role: rows.map((row) => (isGreedy(row) ? 'greedy' : 'sample')),
       prompt_tokens: raggedInt32(rows.map(({ i }) => prompts[i]!)),
       response_tokens: rollouts.tokens,
       response: rows.map((_, row) => tokenizer.decode(rowOf(rollouts.tokens, row))),
-      temperature: new Float32Array(n).fill(temperature),
+      temperature: Float32Array.from(rows, (row) => (isGreedy(row) ? 0 : temperature)),
       sampled_logprobs: rollouts.logprobs,
       eos_logprobs: eosColumn(rollouts, n),
       finish: Array.from(rollouts.stopped, (stopped) => (stopped ? 'stop' : 'length')),
       policy_version: new Int32Array(n).fill(event.policyVersion),
     };
   }
+}
+
+/** A response to prompt i. */
+interface Row {
+  readonly i: number;
+  readonly sample: number;
+}
+
+/** `count` responses to each prompt, numbered from `first`. */
+function rowsOf(prompts: number, first: number, count: number): readonly Row[] {
+  return Array.from({ length: prompts * count }, (_, row) => ({
+    i: Math.floor(row / count),
+    sample: first + (row % count),
+  }));
+}
+
+/** For each prompt its `samples` responses of `many`, then its one of `one`. */
+function interleaved(many: Rollouts, one: Rollouts, prompts: number, samples: number): Rollouts {
+  const order = Array.from({ length: prompts }, (_, i) => i).flatMap((i) => [
+    ...Array.from({ length: samples }, (_, k) => [many, i * samples + k] as const),
+    [one, i] as const,
+  ]);
+  const eos = many.eosLogprobs && one.eosLogprobs;
+  return {
+    tokens: raggedInt32(order.map(([from, row]) => rowOf(from.tokens, row))),
+    logprobs: raggedFloat32(order.map(([from, row]) => rowOf(from.logprobs, row))),
+    eosLogprobs: eos && raggedFloat32(order.map(([from, row]) => rowOf(from.eosLogprobs!, row))),
+    stopped: Uint8Array.from(order, ([from, row]) => from.stopped[row]!),
+  };
 }
 
 function eosColumn({ eosLogprobs }: Rollouts, rows: number): ColumnData<'eos_logprobs'> {

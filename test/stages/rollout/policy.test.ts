@@ -71,6 +71,25 @@ describe('rollout/policy', () => {
     }
   });
 
+  it('adds the greedy response to each prompt behind the others where asked to', async () => {
+    const script: Script = { answer: (prompt, { key }) => `${prompt} ${key.a % 97}` };
+    const options = { samples: 2, maxTokens: 20, temperature: 0.5, topK: 3 };
+    const { policy, stage } = await rollout({ ...options, greedy: true }, script);
+    const made = await stage.run(rows, stageEvent({ step: 3 }));
+    expect(rolloutPolicy.expands!({ samples: 2, greedy: true } as never)).to.equal(3);
+    expect(made.row_id.slice(3)).to.deep.equal(['3.0.6.0', '3.0.6.1', '3.0.6.2']);
+    expect(made.role).to.deep.equal(['sample', 'sample', 'greedy', 'sample', 'sample', 'greedy']);
+    expect([...made.temperature]).to.deep.equal([0.5, 0.5, 0, 0.5, 0.5, 0]);
+    expect(policy.sampled[1]).to.include({ temperature: 0, topK: 0, topP: 1 });
+    expect(made.response[2]).to.match(/^first /);
+    expect(made.response[5]).to.match(/^second /);
+    expect(batchOf(made).numRows).to.equal(6);
+
+    const { stage: without } = await rollout(options, script);
+    const plain = await without.run(rows, stageEvent({ step: 3 }));
+    expect(made.response.filter((_, i) => made.role[i] === 'sample')).to.deep.equal(plain.response);
+  });
+
   it('has null for the log-probability of stopping where the policy does not give it', async () => {
     const { stage } = await rollout({ samples: 1 }, { eosLogprobs: false });
     const made = await stage.run(rows, stageEvent());
