@@ -147,8 +147,8 @@ export interface MapDefinition<
   dividesBy?(params: P): 'nothing' | 'group-std' | 'group-mean' | 'batch-std';
   /** Where it scales the reward by value: alpha and clip of s(x) = 1 + min(alpha * v(x), clip). */
   scalesReward?(params: P): ValueScale | undefined;
-  /** Where it samples from the policy: how. */
-  sampling?(params: P): SamplingOptions;
+  /** Where it samples from the policy: how, and how many responses to a prompt, a greedy one for a baseline not counted. */
+  sampling?(params: P): SamplingOptions & { readonly samples: number };
   create(params: P, setup: StageSetup): MapStage<N, A> | Promise<MapStage<N, A>>;
 }
 

@@ -46,10 +46,7 @@ export const singleResponse: Rule = (context) => {
   const estimator = groupEstimator(context);
   if (!estimator || !updates(context)) return [];
   const expanding = stages.filter(({ definition }) => definition.kind === 'map' && definition.expands);
-  const responses = expanding.reduce(
-    (n, { definition, params }) => n * (definition.kind === 'map' ? definition.expands!(params) : 1),
-    1,
-  );
+  const responses = expanding.reduce((n, stage) => n * responsesOf(stage), 1);
   const stage = expanding.at(-1);
   if (responses > 1 || !stage) return [];
   return [
@@ -62,6 +59,11 @@ export const singleResponse: Rule = (context) => {
     },
   ];
 };
+
+function responsesOf({ definition, params }: PlacedStage): number {
+  if (definition.kind !== 'map') return 1;
+  return definition.sampling?.(params).samples ?? definition.expands?.(params) ?? 1;
+}
 
 function samplersOf(context: RuleContext): { stage: PlacedStage; sampling: SamplingOptions }[] {
   if (!updates(context)) return [];
