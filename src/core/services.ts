@@ -98,7 +98,7 @@ export interface ScoreRequest {
   readonly responseTokens: Ragged<Int32Array>;
   /** float32 [rows], logits are divided by it (1 where it is 0). */
   readonly temperature: Float32Array;
-  /** `current`: the trainer's weights as they are now; `reference`: the starting weights. */
+  /** `current`: the trainer's weights as they are now; `reference`: the starting weights, or those it moved to. */
   readonly weights: 'current' | 'reference';
 }
 
@@ -160,6 +160,8 @@ export interface TrainRequest {
   readonly loss: LossSpec;
   /** Needs `refLogprobs`. */
   readonly kl?: KlSpec;
+  /** After every so many requests the weights as they then are become the reference; absent: it stays. */
+  readonly referenceEvery?: number;
   /** This times the mean entropy of the sampled distributions is taken off the loss; absent: 0. */
   readonly entropy?: number;
   readonly optimizer: OptimizerSpec;

@@ -55,7 +55,6 @@ function assemble(
   losses: Record<string, LossDefinition>,
 ): PolicyServices {
   const { config, layout } = weights;
-  const start = parameterViews(layout, weights.values);
   const programs = new ProgramCache(engine, defaultLivePrograms);
   const tokenBudget = options.tokenBudget ?? defaultTokenBudget;
   const trainer = openTrainer({
@@ -77,7 +76,7 @@ function assemble(
     config,
     programs,
     tokenBudget,
-    weights: (which) => (which === 'reference' ? start : parameterViews(layout, trainer.current)),
+    weights: (which) => parameterViews(layout, which === 'reference' ? trainer.reference : trainer.current),
   });
   const queue = new OneAtATime();
   let closing: Promise<void> | undefined;

@@ -21,6 +21,8 @@ export interface TrainerState {
   readonly steps: number;
   /** Weights of the published versions that stay, by version. */
   readonly versions: ReadonlyMap<number, Float32Array>;
+  /** Weights that the reference has moved to; absent: it is where the run started. */
+  readonly reference?: Float32Array | undefined;
 }
 
 const stateJson = z.strictObject({
@@ -30,19 +32,20 @@ const stateJson = z.strictObject({
   versions: z
     .array(z.strictObject({ version: z.int().nonnegative(), hash: z.string(), file: z.string().nullable() }))
     .nonempty(),
+  reference: z.strictObject({ hash: z.string(), file: z.string() }).optional(),
 });
 
 /**
  * Writes a Hugging Face directory, and beside it optimizer.safetensors (`exp_avg.<parameter>` and
- * `exp_avg_sq.<parameter>`), trainer.json, and a published-<version>.safetensors for each version whose weights are
- * not those of model.safetensors.
+ * `exp_avg_sq.<parameter>`), trainer.json, a published-<version>.safetensors for each version whose weights are
+ * not those of model.safetensors, and reference.safetensors where the reference has moved.
  */
 export async function saveTrainerState(
   directory: string,
   state: TrainerState,
   tokenizerFrom?: string,
 ): Promise<void> {
-  const { weights, adam, steps, versions } = state;
+  const { weights, adam, steps, versions, reference } = state;
   const { layout } = weights;
   await saveCheckpoint(directory, weights, tokenizerFrom);
   await writeSafetensors(join(directory, optimizerFile), [
@@ -57,7 +60,14 @@ export async function saveTrainerState(
     if (file) await writeSafetensors(join(directory, file), namedTensors(layout, values));
     published.push({ version, hash, file });
   }
-  const json = { format: 1, steps, updates: adam.updates, versions: published };
+  if (reference) await writeSafetensors(join(directory, referenceFile), namedTensors(layout, reference));
+  const json = {
+    format: 1,
+    steps,
+    updates: adam.updates,
+    versions: published,
+    ...(reference && { reference: { hash: weightsHash(layout, reference), file: referenceFile } }),
+  };
   await writeJson(join(directory, stateFile), json);
 }
 
@@ -84,22 +94,26 @@ export async function loadTrainerState(directory: string, layout: ParameterLayou
   const optimizer = await readSafetensors(join(directory, optimizerFile));
   const moments = (prefix: string): Float32Array =>
     gatherTensors(layout, unprefixed(prefix, optimizer), join(directory, optimizerFile));
-  const versions = new Map<number, Float32Array>();
-  for (const entry of published) {
+  const saved = async (entry: { file: string | null; hash: string }, what: string): Promise<Float32Array> => {
     const from = join(directory, entry.file ?? 'model.safetensors');
     const values = entry.file
       ? gatherTensors(layout, await readSafetensors(from), from)
       : weights.values.slice();
-    if (weightsHash(layout, values) !== entry.hash) {
-      throw checkpointError(`The weights of version ${entry.version} are not those that were saved.`, from);
-    }
-    versions.set(entry.version, values);
+    if (weightsHash(layout, values) === entry.hash) return values;
+    throw checkpointError(`The weights of ${what} are not those that were saved.`, from);
+  };
+  const versions = new Map<number, Float32Array>();
+  for (const entry of published) {
+    versions.set(entry.version, await saved(entry, `version ${entry.version}`));
   }
-  return { weights, adam: { m: moments('exp_avg'), v: moments('exp_avg_sq'), updates }, steps, versions };
+  const reference = parsed.data.reference && (await saved(parsed.data.reference, 'the reference'));
+  const adam = { m: moments('exp_avg'), v: moments('exp_avg_sq'), updates };
+  return { weights, adam, steps, versions, reference };
 }
 
 const optimizerFile = 'optimizer.safetensors';
 const stateFile = 'trainer.json';
+const referenceFile = 'reference.safetensors';
 
 function prefixed(
   prefix: string,

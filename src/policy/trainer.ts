@@ -83,7 +83,7 @@ class ArenaTrainer implements LocalTrainer {
   #adam;
   #steps = 0;
   #versions: Map<number, Float32Array>;
-  #reference: Float32Array;
+  #movedReference: Float32Array | undefined;
 
   constructor(setup: TrainerSetup) {
     this.#setup = setup;
@@ -94,7 +94,6 @@ class ArenaTrainer implements LocalTrainer {
     this.#weights = { ...setup.weights, values: setup.weights.values.slice() };
     this.#adam = adamState(this.#layout.size);
     this.#versions = new Map([[0, setup.weights.values.slice()]]);
-    this.#reference = setup.weights.values.slice();
   }
 
   get version(): number {
@@ -110,7 +109,7 @@ class ArenaTrainer implements LocalTrainer {
   }
 
   get reference(): Float32Array {
-    return this.#reference;
+    return this.#movedReference ?? this.#setup.weights.values;
   }
 
   weightsOf(version: number): Float32Array {
@@ -137,7 +136,7 @@ class ArenaTrainer implements LocalTrainer {
     this.#steps++;
     const { referenceEvery } = request;
     if (referenceEvery !== undefined && this.#steps % referenceEvery === 0) {
-      this.#reference = this.current.slice();
+      this.#movedReference = this.current.slice();
     }
     const means = Object.entries(sums).map(([name, sum]) => [name, sum / updates]);
     return { ...Object.fromEntries(means), lr: job.lr, updates };
@@ -159,7 +158,7 @@ class ArenaTrainer implements LocalTrainer {
       adam: this.#adam,
       steps: this.#steps,
       versions: this.#versions,
-      reference: this.#reference,
+      reference: this.#movedReference,
     };
     return saveTrainerState(directory, state, this.#setup.tokenizerFrom);
   }
@@ -170,7 +169,7 @@ class ArenaTrainer implements LocalTrainer {
     this.#adam = state.adam;
     this.#steps = state.steps;
     this.#versions = new Map(state.versions);
-    this.#reference = state.reference;
+    this.#movedReference = state.reference;
   }
 
   close(): Promise<void> {

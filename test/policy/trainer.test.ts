@@ -287,6 +287,27 @@ describe('policy/trainer', () => {
     await Promise.all([trainer.close(), resumed.close()]);
   });
 
+  it('moves the reference to its weights every so many requests, and keeps it over save and load', async () => {
+    const trainer = await open(engine, model);
+    const start = trainer.reference.slice();
+    expect(start).to.deep.equal(trainer.current);
+    const moving = { ...request, referenceEvery: 2 };
+    await trainer.train(moving);
+    expect(trainer.reference).to.deep.equal(start);
+    await trainer.train(moving);
+    const moved = trainer.current.slice();
+    expect(trainer.reference).to.deep.equal(moved);
+    await trainer.train(moving);
+    expect(trainer.reference).to.deep.equal(moved).and.not.deep.equal(trainer.current);
+
+    const directory = await temporary();
+    await trainer.save(directory);
+    const resumed = await open(engine, model);
+    await resumed.load(directory);
+    expect(resumed.reference).to.deep.equal(moved);
+    await Promise.all([trainer.close(), resumed.close()]);
+  });
+
   it('refuses a checkpoint of another model, or one whose weights have changed', async () => {
     const directory = await temporary();
     const trainer = await open(engine, model);

@@ -34,7 +34,7 @@ const statistics = [
 const above0 = z.number().gt(0);
 const bounds = z
   .tuple([above0, above0])
-  .refine(([low, high]) => low <= high, 'the lower bound stands first, then the upper');
+  .refine(([low, high]) => low <= high, 'the lower bound first, then the upper');
 
 /** `importance:` of a pipeline file. */
 export const importanceSchema = z.strictObject({
@@ -53,7 +53,7 @@ export const importanceSchema = z.strictObject({
         })
         .refine(
           ({ use, keep }) => use.endsWith('k1') === Array.isArray(keep),
-          'k1 keeps a ratio between two bounds, `keep: [0.5, 2]`; k2 and k3 are kept up to one, `keep: 0.1`',
+          'two bounds on the ratio for k1, `keep: [0.5, 2]`, and one bound for k2 and k3, `keep: 0.1`',
         ),
     )
     .default([])

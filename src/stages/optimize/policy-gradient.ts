@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Columns, Ragged } from '../../core/columns.ts';
+import { RlevError } from '../../core/errors.ts';
 import type { StageEvent, StageSetup, UpdateResult } from '../../core/stage.ts';
 import { defineUpdate } from '../../core/stage.ts';
 import { type Importance, importanceCorrection, importanceSchema } from './importance.ts';
@@ -15,7 +16,7 @@ const policyGradientParams = z
           .enum(['k1', 'k1+', 'abs', 'abs+', 'k2', 'k3', 'k3+'])
           .refine(
             (use) => use !== 'k1',
-            'k1 in the loss has a gradient of zero on average, so it would add noise and no pull towards the reference; take k2, whose gradient is that of the reverse KL, or put k1 in the reward with the stage reward/kl',
+            'k1+, abs, abs+, k2, k3 or k3+: in a loss the gradient of k1 is zero on average, which adds noise and no pull towards the reference; k1 belongs in the reward, with the stage reward/kl',
           )
           .default('k2')
           .describe('The estimate of the KL from one token; `+`: its value with the gradient of k2.'),
@@ -35,6 +36,12 @@ const policyGradientParams = z
       .describe(
         'What the ratio is to: those that sampled, a column of annotate/logprobs, or scored before the update.',
       ),
+    reference: z
+      .strictObject({
+        every: z.int().min(1).describe('Steps after which the current weights become the reference.'),
+      })
+      .optional()
+      .describe('A reference that moves; without it, it stays where the run started.'),
     importance: importanceSchema
       .optional()
       .describe('Correct for a sampler that is not quite the trainer, by the ratio of old to sampled.'),
@@ -47,7 +54,7 @@ const policyGradientParams = z
   .refine(({ importance, old }) => !importance || old !== 'sampled_logprobs', {
     path: ['old'],
     message:
-      'importance weighs by the ratio of old to sampled log-probabilities, which is 1 with old: sampled_logprobs; take old_logprobs or current',
+      'old_logprobs or current beside importance, which weighs by the ratio of old to sampled log-probabilities',
   });
 
 type Params = z.infer<typeof policyGradientParams>;
@@ -81,8 +88,9 @@ export const policyGradient = defineUpdate({
     ...(entropy && entropy.coefficient > 0 ? ['entropy'] : []),
   ],
   create: async (params, setup) => {
+    const { kl, entropy, reference, importance, lossMask } = params;
+    if (reference && (setup.inFlight ?? 1) > 1) throw movesTooSoon(setup);
     const update = await updateWith(params, setup);
-    const { kl, entropy, importance, lossMask } = params;
     return {
       run: async (columns: Columns<Needed>, event): Promise<UpdateResult> => {
         const old = await oldLogprobs(params, columns, setup, event);
@@ -94,6 +102,7 @@ export const policyGradient = defineUpdate({
           advantage: columns.advantage,
           ...(kl && kl.coefficient > 0 && { kl, refLogprobs: columns.ref_logprobs }),
           ...(entropy && entropy.coefficient > 0 && { entropy: entropy.coefficient }),
+          ...(reference && { referenceEvery: reference.every }),
           ...(lossMask && { lossMask: columns.loss_mask }),
         };
         if (!importance) return update(rows, event);
@@ -117,6 +126,16 @@ type Needed =
 
 const oldOf = ({ old, importance }: Params): NonNullable<Params['old']> =>
   old ?? (importance ? 'old_logprobs' : 'sampled_logprobs');
+
+function movesTooSoon({ inFlight, place }: StageSetup): RlevError {
+  return new RlevError({
+    code: 'config/order',
+    message: `With inFlight ${inFlight} cohorts are annotated while others update, so which of them see the moved reference would depend on timing.`,
+    value: inFlight,
+    place,
+    help: 'Take inFlight: 1, or a reference that stays.',
+  });
+}
 
 /** Undefined where the trainer itself is to take its policy before the update. */
 async function oldLogprobs(

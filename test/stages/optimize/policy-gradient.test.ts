@@ -76,7 +76,7 @@ describe('optimize/policy-gradient', () => {
 
   it('refuses k1 in the loss, and says why and what to take', async () => {
     const { message } = await errorOf(() => open({ kl: { use: 'k1' } }), 'config/type');
-    expect(message).to.contain('gradient of zero').and.to.contain('k2').and.to.contain('reward/kl');
+    expect(message).to.contain('zero on average').and.to.contain('k2').and.to.contain('reward/kl');
   });
 
   it('corrects for the sampler by old against sampled log-probabilities', async () => {
@@ -113,6 +113,15 @@ describe('optimize/policy-gradient', () => {
     expect(current.policy.trained[0]).to.not.have.property('oldLogprobs');
     expect(needs({ old: 'current' })).to.not.include.members(['old_logprobs', 'sampled_logprobs']);
     expect(needs({ old: 'current', importance: {} })).to.include('sampled_logprobs');
+  });
+
+  it('moves the reference where it is told to, one cohort at a time', async () => {
+    const { policy, stage } = await open({ reference: { every: 20 } });
+    await stage.run(columns, stageEvent());
+    expect(policy.trained[0]!.referenceEvery).to.equal(20);
+    const busy = () =>
+      createStage(policyGradient, { reference: { every: 20 } }, { policy: () => policy, inFlight: 2 });
+    await errorOf(busy, 'config/order');
   });
 
   it('deals mini-batches under a key of the step', async () => {
