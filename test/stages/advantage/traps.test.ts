@@ -172,6 +172,13 @@ describe('traps of values: all estimators', () => {
   });
 
   describe('what is not there or does not count', () => {
+    it('gives no advantage to a cohort of which a filter has left nothing', async () => {
+      for (const { name, params } of variants) {
+        const advantage = await advantages(name, params, cohort([]));
+        expect([...advantage.offsets], titleOf(name, params)).to.deep.equal([0]);
+      }
+    });
+
     const right = [true, false, true, false, false];
     const questions = (lengths?: readonly number[]): Question[] => [
       { s: 1.3, right, ...(lengths && { lengths }) },
