@@ -26,7 +26,7 @@ export const newCommand: CommandModule<object, NewArguments> = {
       .example('$0 new stage stages/length-bonus', '') as never,
   async handler({ what, name }) {
     const files = what === 'pipeline' ? await newPipeline(name) : await newStage(name);
-    const next = what === 'pipeline' ? `rlev lint ${files[0]}` : `node --test ${files[1]}`;
+    const next = what === 'pipeline' ? `npx rlev lint ${files[0]}` : `node --test ${files[1]}`;
     process.stdout.write(`${files.map((file) => `${file}\n`).join('')}next: ${next}\n`);
   },
 };
