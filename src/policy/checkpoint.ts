@@ -16,7 +16,7 @@ export interface PolicyWeights {
 /**
  * Reads configuration and weights of a Hugging Face directory.
  *
- * @throws RlevError `policy/checkpoint`, listing every tensor that is missing, unexpected or misshapen
+ * @throws RlevError `policy/checkpoint`, listing every tensor that is missing, unexpected, misshapen or not finite
  */
 export async function loadCheckpoint(directory: string): Promise<PolicyWeights> {
   const config = await readConfig(directory);
@@ -59,7 +59,7 @@ export function namedTensors(
 /**
  * An arena from tensors by name; `file` names them in errors. A tied head that is stored nevertheless is passed over.
  *
- * @throws RlevError `policy/checkpoint` listing every tensor that is missing, unexpected or misshapen
+ * @throws RlevError `policy/checkpoint` listing every tensor that is missing, unexpected, misshapen or not finite
  */
 export function gatherTensors(
   layout: ParameterLayout,
@@ -74,6 +74,8 @@ export function gatherTensors(
     if (!tensor) problems.push(`Tensor ${name} of shape [${shape}] is missing.`);
     else if (tensor.shape.join() !== shape.join()) {
       problems.push(`Tensor ${name} has shape [${tensor.shape}] instead of [${shape}].`);
+    } else if (!isFiniteAll(tensor.values)) {
+      problems.push(`Tensor ${name} holds a number that is not finite.`);
     } else values.set(tensor.values, offset);
   }
   const known = new Set(layout.parameters.map((p) => p.name));
@@ -87,6 +89,12 @@ export function gatherTensors(
   return values;
 }
 
+function isFiniteAll(values: Float32Array): boolean {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]! * 0;
+  return sum === 0;
+}
+
 /** JSON with a final newline, on the disk when it resolves. */
 export async function writeJson(file: string, value: unknown): Promise<void> {
   const handle = await open(file, 'w');
@@ -98,7 +106,7 @@ export async function writeJson(file: string, value: unknown): Promise<void> {
   }
 }
 
-const mismatch = 'Weights and config.json must come from the same checkpoint.';
+const mismatch = 'Weights and config.json must come from the same checkpoint, whole and undamaged.';
 
 const tokenizerFiles = new Set([
   'tokenizer.json',

@@ -57,18 +57,21 @@ describe('policy/checkpoint', () => {
     expect(weightsHash(layout, copy)).not.to.equal(weightsHash(layout, values));
   });
 
-  it('lists every tensor that is missing, misshapen or not asked for', async () => {
+  it('lists every tensor that is missing, misshapen, not finite or not asked for', async () => {
     await cp(modelDirectory('tiny-qwen2'), directory, { recursive: true });
     const tensors = await readSafetensors(join(directory, 'model.safetensors'));
     tensors.delete('model.norm.weight');
     const bias = tensors.get('model.layers.1.self_attn.k_proj.bias')!;
     tensors.set('model.layers.1.self_attn.k_proj.bias', { ...bias, shape: [4, 4] });
     tensors.set('model.layers.9.mlp.up_proj.weight', bias);
+    const broken = tensors.get('model.embed_tokens.weight')!;
+    tensors.set('model.embed_tokens.weight', { ...broken, values: broken.values.slice().fill(NaN, 5, 6) });
     await writeSafetensors(join(directory, 'model.safetensors'), tensors);
     const thrown = await error(() => loadCheckpoint(directory));
     expect(thrown).to.be.instanceOf(RlevErrors);
     const messages = (thrown as RlevErrors).errors.map((e) => e.summary);
     expect(messages).to.deep.equal([
+      'Tensor model.embed_tokens.weight holds a number that is not finite.',
       'Tensor model.layers.1.self_attn.k_proj.bias has shape [4,4] instead of [16].',
       'Tensor model.norm.weight of shape [48] is missing.',
       'Tensor model.layers.9.mlp.up_proj.weight is not one that config.json asks for.',
