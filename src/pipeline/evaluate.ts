@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { RlevError } from '../core/errors.ts';
+import { RlevError, RlevErrors } from '../core/errors.ts';
 import type { Catalogue } from '../core/stage.ts';
 import type { Evaluation } from '../report/evaluation.ts';
 import { recordNothing } from '../streams/record.ts';
@@ -33,6 +33,14 @@ export interface EvaluateOptions {
  * @throws RlevError for what `train` would refuse as well
  */
 export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
+  try {
+    return await evaluateOnce(options);
+  } catch (error) {
+    throw withoutMadeUpPlace(error);
+  }
+}
+
+async function evaluateOnce(options: EvaluateOptions): Promise<Evaluation> {
   const pipeline = resolvePipeline(
     stringify({
       rlev: 1,
@@ -56,7 +64,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
         value: { use: 'value/points' },
       },
     }),
-    '(rlev eval)',
+    madeUp,
     { catalogue: options.catalogue },
   );
   const signal = options.signal ?? new AbortController().signal;
@@ -79,4 +87,19 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   } finally {
     await assembly?.close();
   }
+}
+
+/** Name of the pipeline file that stands for the options. */
+const madeUp = '(options)';
+
+/** Nobody can look into a file that is not there. */
+function withoutMadeUpPlace(error: unknown): unknown {
+  if (!(error instanceof RlevError)) return error;
+  if (error instanceof RlevErrors) return new RlevErrors(error.errors.map(unplaced));
+  return unplaced(error);
+}
+
+function unplaced(error: RlevError): RlevError {
+  if (error.place?.file !== madeUp) return error;
+  return new RlevError({ ...error.details(), place: undefined });
 }
