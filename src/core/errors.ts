@@ -21,7 +21,8 @@ export const errorCodes = {
   'config/missing': 'A required key is absent.',
   'config/columns': 'A stage needs a column that no earlier stage adds, or adds one that is there already.',
   'config/order': 'Stages stand in an order that cannot run.',
-  'config/lint': 'A pipeline that would run and learn nothing; the message begins with the code of docs/lint.md.',
+  'config/lint':
+    'A pipeline that would run and learn nothing; the message begins with the code of docs/lint.md.',
   'data/missing-file': 'A file or folder that is named does not exist.',
   'data/syntax': 'A data file is not in its format.',
   'data/value': 'A field of a data file has a value that cannot be used.',
