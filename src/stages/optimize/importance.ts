@@ -4,8 +4,10 @@ import type { Ragged } from '../../core/columns.ts';
 /** How a sampler that is not quite the trainer is corrected for. */
 export interface Importance {
   readonly level: 'token' | 'sequence';
-  /** Largest weight; or [lo, hi], outside of which a weight is 0 (IcePop); or none, for rejection alone. */
+  /** Largest weight; or [lo, hi]; or none, for rejection alone. */
   readonly threshold: number | readonly [number, number] | 'none';
+  /** What becomes of a weight outside [lo, hi]: 0 (IcePop), or the nearest bound (OpenRLHF). */
+  readonly outside: 'zero' | 'clamp';
   readonly normalize: boolean;
   readonly reject: readonly Rejection[];
 }
@@ -42,7 +44,11 @@ export const importanceSchema = z.strictObject({
   threshold: z
     .union([above0, bounds, z.literal('none')])
     .default(2)
-    .describe('Largest weight; `[lo, hi]`: weights outside become 0 (IcePop); `none`: no weights.'),
+    .describe('Largest weight; or `[lo, hi]`; or `none`: no weights.'),
+  outside: z
+    .enum(['zero', 'clamp'])
+    .default('zero')
+    .describe('A weight outside `[lo, hi]` becomes 0 (IcePop), or the nearest bound.'),
   normalize: z.boolean().default(false).describe('Divide the weights by their mean over the cohort.'),
   reject: z
     .array(
@@ -64,7 +70,8 @@ export const importanceSchema = z.strictObject({
  * Truncated importance sampling (Yao et al., 2025; verl's rollout correction). With l = log(trainer / sampler) of a
  * token, clamped to +-20, or summed over a response and then clamped:
  *
- *     w = min(exp(l), threshold), or exp(l) where it lies in [lo, hi] and else 0 (IcePop, arXiv 2510.18855)
+ *     w = min(exp(l), threshold), or with [lo, hi] exp(l) inside, and outside 0 (IcePop, arXiv 2510.18855) or
+ *     the nearest bound (OpenRLHF)
  *
  * `normalize` divides by the mean weight, of tokens or of responses. Rejection drops, from the mask, tokens or whole
  * responses by k1 = -l (bounds on exp(k1), the ratio sampler / trainer), k2 = l^2 / 2 or k3 = exp(l) - l - 1.
@@ -92,8 +99,9 @@ function weightsOf(
   ratios: Float64Array,
   offsets: Int32Array,
   mask: Float32Array,
-  { level, threshold, normalize }: Importance,
+  settings: Importance,
 ): Float32Array {
+  const { level, normalize } = settings;
   const weights = new Float64Array(ratios.length);
   let sum = 0;
   let count = 0;
@@ -101,7 +109,7 @@ function weightsOf(
     const tokens = row.filter((t) => mask[t]! > 0);
     if (tokens.length === 0) continue;
     const whole = tokens.reduce((total, t) => total + ratios[t]!, 0);
-    for (const t of tokens) weights[t] = bounded(level === 'token' ? ratios[t]! : whole, threshold);
+    for (const t of tokens) weights[t] = bounded(level === 'token' ? ratios[t]! : whole, settings);
     const counted = level === 'token' ? tokens : tokens.slice(0, 1);
     for (const t of counted) sum += weights[t]!;
     count += counted.length;
@@ -110,10 +118,11 @@ function weightsOf(
   return Float32Array.from(weights, (w) => (normalize && mean > 0 ? w / mean : w));
 }
 
-function bounded(logRatio: number, threshold: Importance['threshold']): number {
+function bounded(logRatio: number, { threshold, outside }: Importance): number {
   const weight = Math.exp(Math.min(Math.max(logRatio, -20), 20));
   if (typeof threshold === 'number') return Math.min(weight, threshold);
   const [low, high] = threshold as readonly [number, number];
+  if (outside === 'clamp') return Math.min(Math.max(weight, low), high);
   return weight >= low && weight <= high ? weight : 0;
 }
 

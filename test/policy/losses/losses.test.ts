@@ -1,9 +1,11 @@
 import { expect } from 'chai';
+import { raggedFloat32 } from '../../../src/core/columns.ts';
 import type { KlEstimator } from '../../../src/core/services.ts';
 import { type Engine, openEngine } from '../../../src/engine/engine.ts';
 import { standardLosses } from '../../../src/policy/losses/catalogue.ts';
 import type { AggregateParams } from '../../../src/policy/losses/loss.ts';
 import type { Objective } from '../../../src/policy/losses/objective.ts';
+import { importanceCorrection } from '../../../src/stages/optimize/importance.ts';
 import { aggregationOf, type LossCase, outcomeOf, readCases } from './reference.ts';
 
 /** The tolerance of fixtures/reference/README.md for float32. */
@@ -45,6 +47,57 @@ const penaltyOf = (example: LossCase): [Objective, LossCase] => [
 
 const cases = readCases('losses.json');
 
+interface OpenRlhfCase extends Omit<LossCase, 'params'> {
+  readonly params: {
+    readonly clip_eps_low: number;
+    readonly clip_eps_high: number;
+    readonly dual_clip?: number | null;
+    readonly token_level_loss: boolean;
+    readonly policy_loss_type: 'ppo' | 'gspo';
+    readonly vllm_is_truncated_threshold?: readonly [number, number];
+    readonly vllm_is_correction_type?: string;
+  };
+  readonly rollout_logprobs?: number[][];
+}
+
+const openRlhf = readCases<OpenRlhfCase>('losses_extra.json').filter(
+  ({ loss, params }) => loss === 'openrlhf_policy_loss' && params.vllm_is_correction_type !== 'seq-mask-tis',
+);
+
+function openRlhfObjective(example: OpenRlhfCase): [Objective, LossCase] {
+  const { params, rollout_logprobs: sampled } = example;
+  const loss = standardLosses[`loss/${params.policy_loss_type === 'gspo' ? 'gspo' : 'ppo-clip'}`]!;
+  const own = loss.params.parse({
+    clip: [params.clip_eps_low, params.clip_eps_high],
+    ...(params.dual_clip && { dualClip: params.dual_clip }),
+  });
+  const tokens = params.token_level_loss && params.policy_loss_type === 'ppo';
+  const bounds = params.vllm_is_truncated_threshold;
+  const weights =
+    sampled &&
+    importanceCorrection(
+      raggedFloat32(example.old_logprobs!),
+      raggedFloat32(sampled),
+      Float32Array.from(example.mask.flat()),
+      {
+        level: 'token',
+        threshold: bounds!,
+        outside: params.vllm_is_correction_type === 'tis' ? 'clamp' : 'zero',
+        normalize: false,
+        reject: [],
+      },
+    ).weights!;
+  const width = example.mask[0]!.length;
+  const given = {
+    ...example,
+    params: { ...cases[0]!.params, loss_agg_mode: tokens ? 'token-mean' : 'seq-mean-token-mean' },
+    ...(weights && {
+      rollout_is_weights: example.mask.map((_, i) => [...weights.subarray(i * width, (i + 1) * width)]),
+    }),
+  };
+  return [{ loss, params: own }, given];
+}
+
 for (const use of ['reference', 'onnx'] as const) {
   describe(`policy/losses on ${use}`, () => {
     let engine: Engine;
@@ -71,6 +124,15 @@ for (const use of ['reference', 'onnx'] as const) {
           if (metrics[name] === undefined || reference[theirs] === undefined) continue;
           expectClose(metrics[name], reference[theirs], name);
         }
+      });
+    }
+
+    for (const example of openRlhf) {
+      it(`gives the loss and gradient of ${example.id}`, async () => {
+        const outcome = await outcomeOf(engine, ...openRlhfObjective(example));
+        expectClose(outcome.loss, example.expected_loss, 'loss');
+        const expected = example.expected_grad_wrt_logprobs.flat();
+        for (const [i, g] of outcome.gradient.entries()) expectClose(g, expected[i]!, `gradient ${i}`);
       });
     }
 
