@@ -1,6 +1,6 @@
 import { type Batch, columnOf } from '../core/encode.ts';
 
-/** What a progress line says of a cohort; a figure is absent where its column is. */
+/** What a progress line says of a cohort; a figure is absent where its column is, or where it has no row. */
 export interface CohortFigures {
   readonly reward?: number;
   /** H-Acc of the cohort; null where all its values are 0. */
@@ -13,7 +13,7 @@ export interface CohortFigures {
 export function figuresOf(batch: Batch): CohortFigures {
   const has = (name: string): boolean => batch.getChild(name) !== null;
   return {
-    ...(has('reward') && { reward: mean(columnOf(batch, 'reward')) }),
+    ...(has('reward') && batch.numRows > 0 && { reward: mean(columnOf(batch, 'reward')) }),
     ...(has('value') && has('correct') && { hAccuracy: hAccuracy(batch) }),
     ...(has('response_tokens') && { tokens: columnOf(batch, 'response_tokens').values.length }),
   };
