@@ -136,7 +136,7 @@ describe('package/readme', () => {
       const { stdout } = await run(process.execPath, ['--import', 'tsx', file], { cwd: folder });
       expect(stdout).to.equal('2 steps recorded in runs/smoke\n');
       const journal = readFileSync(join(folder, 'runs/smoke/journal.ndjson'), 'utf8');
-      expect(journal).to.contain('"use":"advantage/opo"');
+      expect(journal).to.contain('"use":"advantage/median"');
     });
   });
 });
