@@ -57,7 +57,7 @@ describe('policy/losses, split into micro-batches', () => {
             expect(part.metrics[name], name).to.be.closeTo(value, 1e-5 * Math.max(1, Math.abs(value)));
           }
         }),
-        { numRuns: 3 },
+        { numRuns: 2 },
       );
     });
   }
