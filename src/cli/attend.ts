@@ -34,11 +34,11 @@ export async function attend({ json, run, opened }: Attended): Promise<void> {
       },
     };
     const result = await run(options, say);
-    progress.end();
+    progress.end(true);
     if (json) process.stdout.write(`${JSON.stringify(summaryOf(result), null, 2)}\n`);
     else say(closing(open!.pipeline, result));
   } catch (error) {
-    progress.end();
+    progress.end(false);
     if (open) say(leftBehind(open.directory!));
     throw error;
   } finally {

@@ -7,7 +7,8 @@ import { type Summary, summarize } from '../report/statistics.ts';
 /** Progress of a run on a stream: one live line on a terminal, plain lines elsewhere. */
 export interface ProgressView {
   tell(event: RunEvent): void;
-  end(): void;
+  /** @param done whether the run came to its end. */
+  end(done: boolean): void;
 }
 
 export function progressOn(out: NodeJS.WriteStream): ProgressView {
@@ -74,10 +75,10 @@ export function progressOn(out: NodeJS.WriteStream): ProgressView {
         }
       }
     },
-    end() {
+    end(done) {
       clearInterval(ticking);
       if (state === noProgress) return;
-      if (state.step === state.steps) show({ kind: 'finish', at: performance.now() }, true);
+      if (done) show({ kind: 'finish', at: performance.now() }, true);
       if (drawn) out.write('\n');
     },
   };
