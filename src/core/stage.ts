@@ -79,8 +79,6 @@ export interface MapStage<N extends ColumnName = ColumnName, A extends ColumnNam
 export interface Selection {
   /** row_ids that go on, in order. */
   readonly keep: readonly string[];
-  /** Ask for another round of the step, to be appended; bounded by the stage. */
-  readonly again?: boolean;
 }
 
 export interface SelectStage<N extends ColumnName = ColumnName> extends Lifecycle {

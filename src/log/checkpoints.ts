@@ -30,8 +30,15 @@ export async function makeCheckpoint(
   const aside = `${directory}/${path.replace('/', '/.tmp-')}`;
   await files.remove(aside);
   await makeFolders(files, aside);
-  await draft.write(aside);
-  const hashes = await sealFolder(files, aside, '');
+  let hashes: CheckpointFiles;
+  try {
+    await draft.write(aside);
+    hashes = await sealFolder(files, aside, '');
+  } catch (error) {
+    // what is left of it would keep a full disk full; opening removes it where this cannot
+    await files.remove(aside).catch(() => undefined);
+    throw error;
+  }
   await files.remove(`${directory}/${path}`);
   await files.rename(aside, `${directory}/${path}`);
   await files.sync(`${directory}/checkpoints`);

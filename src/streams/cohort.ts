@@ -82,7 +82,7 @@ async function apply(wired: WiredStage, cohort: Cohort, record: Recorder): Promi
       const identity = await record(wired, cohort, {
         kind: 'select',
         parents: parentsOf(cohort, definition.needs(params)),
-        data: { keep: [...selection.keep], ...(selection.again && { again: true }) },
+        data: { keep: [...selection.keep] },
       });
       return { ...cohort, batch: kept, producers: new Map([...cohort.producers, ['row_id', identity]]) };
     }

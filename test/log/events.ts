@@ -86,9 +86,13 @@ export const anyDraft: fc.Arbitrary<EventDraft> = fc
       { maxLength: 6 },
     ),
     data: fc.option(
-      fc.dictionary(fc.string(), fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.constant(null)), {
-        noNullPrototype: true,
-      }),
+      fc.dictionary(
+        fc.string().filter((name) => name !== '__proto__'),
+        fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.constant(null)),
+        {
+          noNullPrototype: true,
+        },
+      ),
       { nil: undefined },
     ),
     kind: fc.constantFrom('columns' as const, 'select' as const, 'update' as const, 'seal' as const),

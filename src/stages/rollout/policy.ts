@@ -32,7 +32,7 @@ const params = z.strictObject({
     .enum(['error', 'cut-left'])
     .default('error')
     .describe(
-      'Prompts that leave no room for maxTokens: refused before the run, or cut to their last tokens.',
+      'Prompts that leave no room for maxTokens: refused before the run, or cut to their last tokens (BOS goes too).',
     ),
 });
 
