@@ -1,39 +1,11 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { openRun } from '../../src/log/run-directory.ts';
-
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-const main = resolve('src/cli/main.ts');
-
-/** Runs the command line in a process of its own; `onOutput` sees what it has printed so far. */
-function rlev(
-  args: readonly string[],
-  onOutput?: (out: string, interrupt: () => void) => void,
-): Promise<Ended> {
-  return new Promise((done) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', main, ...args]);
-    let out = '';
-    let err = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      out += chunk;
-      onOutput?.(out, () => child.kill('SIGINT'));
-    });
-    child.stderr.on('data', (chunk: Buffer) => {
-      err += chunk;
-    });
-    child.on('close', (code) => done({ code, out, err }));
-  });
-}
+import { rlev, startRlev } from '../support/cli.ts';
 
 describe('rlev', function () {
   this.timeout(60_000);
@@ -57,7 +29,14 @@ describe('rlev', function () {
 
   it('train prints plain lines where stdout is no terminal, where the run is, and exits with 0', async () => {
     const directory = join(folder, 'plain');
-    const { code, out, err } = await rlev(['train', 'pipelines/smoke.yaml', '--run', directory]);
+    const { code, out, err } = await rlev([
+      'train',
+      'pipelines/smoke.yaml',
+      '--set',
+      'policy.engine.use=onnx',
+      '--run',
+      directory,
+    ]);
     expect(err).to.equal('');
     expect(code).to.equal(0);
     expect(out)
@@ -117,8 +96,8 @@ describe('rlev', function () {
   });
 
   it('ends at once on a second Ctrl-C, by the signal', async () => {
-    const child = spawn(process.execPath, [
-      ...['--import', 'tsx', main, 'train', 'pipelines/smoke.yaml'],
+    const child = startRlev([
+      ...['train', 'pipelines/smoke.yaml'],
       ...['--set', 'run.steps=500', '--run', join(folder, 'cut-twice')],
     ]);
     child.stdout.once('data', () => {
@@ -132,8 +111,8 @@ describe('rlev', function () {
 
   it('ends as on Ctrl-C, with a valid run, where nobody reads its output any more', async () => {
     const directory = join(folder, 'unread');
-    const child = spawn(process.execPath, [
-      ...['--import', 'tsx', main, 'train', 'pipelines/smoke.yaml'],
+    const child = startRlev([
+      ...['train', 'pipelines/smoke.yaml'],
       ...['--set', 'run.steps=500', '--run', directory],
     ]);
     let err = '';

@@ -1,28 +1,11 @@
-import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { train } from '../../src/pipeline/run.ts';
 import { smallRun } from '../pipeline/recorded.ts';
+import { rlev } from '../support/cli.ts';
 import { errorOf } from '../support/stage.ts';
-
-const main = resolve('src/cli/main.ts');
-
-function rlev(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
-  return new Promise((done) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', main, ...args]);
-    let out = '';
-    let err = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      out += chunk;
-    });
-    child.stderr.on('data', (chunk: Buffer) => {
-      err += chunk;
-    });
-    child.on('close', (code) => done({ code, out, err }));
-  });
-}
 
 describe('rlev resume', function () {
   this.timeout(60_000);
@@ -44,7 +27,7 @@ describe('rlev resume', function () {
   after(() => rm(folder, { recursive: true, force: true }));
 
   it('goes on where the run was stopped, and prints its whole result', async () => {
-    const { code, out, err } = await rlev('resume', directory, '--json');
+    const { code, out, err } = await rlev(['resume', directory, '--json']);
     expect(code).to.equal(0);
     expect(err)
       .to.include('resumes after step 2, from its checkpoint')
@@ -54,7 +37,7 @@ describe('rlev resume', function () {
     expect(result.steps).to.equal(3);
     expect(result.evaluations.map((e: { step: number }) => e.step)).to.deep.equal([0, 2, 3]);
 
-    const again = await rlev('resume', directory);
+    const again = await rlev(['resume', directory]);
     expect(again.code).to.equal(0);
     expect(again.out)
       .to.include('finished: all 3 steps are done')
@@ -62,7 +45,7 @@ describe('rlev resume', function () {
   });
 
   it('leaves a run that train --from forks at the steps that have a checkpoint only, and names these', async () => {
-    const { code, err } = await rlev('train', '--from', `${directory}@9`);
+    const { code, err } = await rlev(['train', '--from', `${directory}@9`]);
     expect(code).to.equal(1);
     expect(err).to.match(/run\/not-found: .* has no checkpoint of step 9\.\n.*1, 2/);
   });

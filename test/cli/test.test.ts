@@ -1,20 +1,8 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
 import { expect } from 'chai';
-
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-}
-
-const rlev = (...args: string[]): Promise<Ended> =>
-  promisify(execFile)(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args]).then(
-    ({ stdout }) => ({ code: 0, stdout }),
-    ({ code, stdout }) => ({ code, stdout }),
-  );
+import { rlev } from '../support/cli.ts';
 
 describe('rlev test', () => {
   let folder: string;
@@ -30,7 +18,7 @@ describe('rlev test', () => {
 
   it('runs the tests of files, counts them, and exits with 1 where one fails, whatever fails first', async () => {
     const files = ['broken', 'bad', 'good'].map((name) => join(folder, `${name}.test.yaml`));
-    const { code, stdout } = await rlev('test', ...files);
+    const { code, out: stdout } = await rlev(['test', ...files]);
     expect(code).to.equal(1);
     expect(stdout).to.contain('broken.test.yaml:2:1: config/unknown-key').and.to.contain('`tests`');
     expect(stdout).to.contain('bad.test.yaml:3:85: stage value, row 0 (0.0.0.0), column value');
@@ -39,7 +27,7 @@ describe('rlev test', () => {
   });
 
   it('exits with 0 where all pass, and prints JSON where asked to', async () => {
-    const { code, stdout } = await rlev('test', '--json', join(folder, 'good.test.yaml'));
+    const { code, out: stdout } = await rlev(['test', '--json', join(folder, 'good.test.yaml')]);
     expect(code).to.equal(0);
     expect(JSON.parse(stdout)).to.deep.equal([
       {
