@@ -95,7 +95,7 @@ export async function verifyCheckpoint(
 }
 
 /** Size and sha256 of a file, read in pieces. */
-export async function hashFile(
+async function hashFile(
   files: LogFiles,
   path: string,
 ): Promise<{ readonly bytes: number; readonly sha256: string }> {

@@ -1,8 +1,8 @@
 import type { AnyColumns } from '../core/columns.ts';
 import type { Batch, Specs } from '../core/encode.ts';
+import type { Scope } from '../core/stage.ts';
 
-/** Which flow an event belongs to: training, or the evaluation of that id. */
-export type Scope = 'train' | `eval:${string}`;
+export type { Scope };
 
 export const eventKinds = ['columns', 'select', 'update', 'checkpoint', 'seal'] as const;
 export type EventKind = (typeof eventKinds)[number];

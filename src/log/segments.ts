@@ -34,12 +34,12 @@ export interface Streams {
 }
 
 /** `events/rollout`, `events/eval.heldOut/rollout`: what the files of a stage begin with. */
-export function streamName({ scope, stage }: EventKey): string {
+function streamName({ scope, stage }: EventKey): string {
   const folder = scope === 'train' ? '' : `eval.${safe(scope.slice('eval:'.length))}/`;
   return `events/${folder}${safe(stage)}`;
 }
 
-export function streamFile(name: string, number: number): string {
+function streamFile(name: string, number: number): string {
   return `${name}.${String(number).padStart(4, '0')}.arrows`;
 }
 

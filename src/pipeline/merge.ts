@@ -58,13 +58,7 @@ export function mergeFiles(base: Located, patch: Located, catalogue: Catalogue):
  * Lays the value at `from` of a patch over that at `path`. Maps merge; one that names another `use` than before
  * stands alone, for the parameters of one loss are not those of another.
  */
-export function mergeValue(
-  source: Located,
-  path: Path,
-  patch: Located,
-  from: Path,
-  notices: string[],
-): Located {
+function mergeValue(source: Located, path: Path, patch: Located, from: Path, notices: string[]): Located {
   const keys = patch.keysAt(from);
   const before = source.keysAt(path);
   if (keys.length === 0 || before.length === 0) return source.graft(path, patch, from);

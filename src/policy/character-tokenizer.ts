@@ -4,7 +4,7 @@ import { RlevError } from '../core/errors.ts';
 import { writeJson } from './checkpoint.ts';
 
 /** Token ids of a character tokenizer; the characters follow, in the order given. */
-export const characterTokenIds = { pad: 0, bos: 1, eos: 2, unknown: 3 } as const;
+const characterTokenIds = { pad: 0, bos: 1, eos: 2, unknown: 3 } as const;
 
 /** Files of a tokenizer with one token a character, for a policy trained from scratch. */
 export interface CharacterTokenizer {

@@ -32,7 +32,7 @@ export function ropeTables(config: PolicyConfig, positions: ArrayLike<number>, s
  * `_compute_llama3_parameters`) divided by `factor` where the wavelength exceeds original/low, untouched where it
  * is under original/high, and interpolated between.
  */
-export function ropeFrequencies(config: PolicyConfig): Float64Array {
+function ropeFrequencies(config: PolicyConfig): Float64Array {
   const half = config.headDim / 2;
   const scaling = config.ropeScaling;
   return Float64Array.from({ length: half }, (_, j) => {

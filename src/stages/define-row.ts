@@ -200,7 +200,7 @@ const guard: ProxyHandler<Record<string, unknown>> = {
 };
 
 /** Row i of columns. */
-export function rowAt<N extends ColumnName>(columns: Columns<N>, i: number): Row<N> {
+function rowAt<N extends ColumnName>(columns: Columns<N>, i: number): Row<N> {
   const cells = Object.entries(columns as AnyColumns).map(([name, data]) => [name, cellOf(data, i)]);
   return new Proxy(Object.fromEntries(cells) as Record<string, unknown>, guard) as Row<N>;
 }

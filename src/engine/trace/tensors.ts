@@ -8,7 +8,7 @@ import { sameShape, sizeOf } from './graph.ts';
  */
 
 /** The shape that numpy-style broadcasting gives. */
-export function broadcastShape(a: Shape, b: Shape): Shape {
+function broadcastShape(a: Shape, b: Shape): Shape {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
     const x = a[i - rank + a.length] ?? 1;

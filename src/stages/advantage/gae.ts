@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import type { Columns } from '../../core/columns.ts';
 import { defineMap } from '../../core/stage.ts';
-import { lossMaskParam, presetParam, tokenRewardsParam, whiteningEpsParam, whiteningOf } from './presets.ts';
+import {
+  lossMaskParam,
+  presetParam,
+  tokenRewardsParam,
+  whiteningEpsParam,
+  whiteningOf,
+  whiteningStdParam,
+} from './presets.ts';
 import { rewardsPerToken, type TokenColumn, tokenColumns } from './token-returns.ts';
 import { type Whitening, whiten } from './whiten.ts';
 
@@ -74,10 +81,7 @@ export const gae = defineMap({
       .max(1)
       .default(1)
       .describe('How far ahead rewards count rather than the critic: 0 the next value, 1 all rewards.'),
-    std: z
-      .boolean()
-      .default(true)
-      .describe('Divide by the standard deviation of the batch; false subtracts its mean alone.'),
+    std: whiteningStdParam,
     eps: whiteningEpsParam,
     lossMask: lossMaskParam,
     tokenRewards: tokenRewardsParam,

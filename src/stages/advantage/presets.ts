@@ -56,6 +56,12 @@ export const groupEpsParam = z
   .optional()
   .describe('Added to the standard deviation. Default: 1e-6; openrlhf: 1e-9, trl: 1e-4.');
 
+/** What whitening divides by: the standard deviation of the batch, or nothing. */
+export const whiteningStdParam = z
+  .boolean()
+  .default(true)
+  .describe('Divide by the standard deviation of the batch; false subtracts its mean alone.');
+
 export const whiteningEpsParam = z
   .number()
   .min(0)

@@ -9,6 +9,7 @@ import {
   singletonParam,
   whiteningEpsParam,
   whiteningOf,
+  whiteningStdParam,
 } from './presets.ts';
 import { type Whitening, whiten } from './whiten.ts';
 
@@ -47,10 +48,7 @@ export const reinforcePlusPlusBaseline = defineMap({
     'Advantage of a token: its reward minus the mean of its group, whitened over the tokens of the batch.',
   params: z.strictObject({
     preset: presetParam('verl', 'openrlhf'),
-    std: z
-      .boolean()
-      .default(true)
-      .describe('Divide by the standard deviation of the batch; false subtracts its mean alone.'),
+    std: whiteningStdParam,
     eps: whiteningEpsParam,
     singleton: singletonParam,
     lossMask: lossMaskParam,

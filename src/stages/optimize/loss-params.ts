@@ -12,7 +12,7 @@ export interface LossParams {
 }
 
 /** The loss as a trainer takes it. */
-export function lossSpec({ use, ...params }: LossParams): LossSpec {
+function lossSpec({ use, ...params }: LossParams): LossSpec {
   return { use, params };
 }
 
