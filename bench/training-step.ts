@@ -10,7 +10,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { allColumnsOf } from '../src/core/encode.ts';
+import { allColumnsOf } from '../src/core/batch.ts';
 import { builtInStages, createRun, openRun, type RunEvent, resolvePipeline, train } from '../src/index.ts';
 import { writeCharacterTokenizer } from '../src/policy/character-tokenizer.ts';
 

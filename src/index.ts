@@ -1,5 +1,7 @@
 /** The library's face: what the command line uses, and what a stage of one's own is written with. */
 export { z } from 'zod';
+export type { Batch } from './core/batch.ts';
+export { batchOf, columnOf, columnsOf } from './core/batch.ts';
 export type {
   AnyColumns,
   ColumnData,
@@ -17,8 +19,6 @@ export {
   spreadOverTokens,
   vocabulary,
 } from './core/columns.ts';
-export type { Batch } from './core/encode.ts';
-export { batchOf, columnOf, columnsOf } from './core/encode.ts';
 export type { ErrorCode, Place } from './core/errors.ts';
 export { errorCodes, RlevError, RlevErrors } from './core/errors.ts';
 export { foldIn, integer, normal, permutation, randomKey, uniform } from './core/random.ts';
@@ -40,31 +40,31 @@ export { createRun, openRun } from './log/run-directory.ts';
 export { selectBatches } from './log/select-batches.ts';
 export type { Verification } from './log/verify.ts';
 export { verifyRun } from './log/verify.ts';
-export type { StageDescription } from './pipeline/describe-stage.ts';
-export { describeStage } from './pipeline/describe-stage.ts';
-export type { PipelineDiff } from './pipeline/diff-pipelines.ts';
-export { diffPipelines } from './pipeline/diff-pipelines.ts';
-export type { DiffOptions, RunDiff } from './pipeline/diff-runs.ts';
-export { diffRuns } from './pipeline/diff-runs.ts';
-export type { EvaluateOptions } from './pipeline/evaluate.ts';
-export { evaluate } from './pipeline/evaluate.ts';
-export { explainPipeline } from './pipeline/explain.ts';
-export { figuresOf } from './pipeline/figures.ts';
-export { graphOf, mermaid } from './pipeline/graph.ts';
-export { graphSvg } from './pipeline/graph-svg.ts';
-export { pipelineJsonSchema } from './pipeline/json-schema.ts';
+export type { StageDescription } from './pipeline/explain/describe-stage.ts';
+export { describeStage } from './pipeline/explain/describe-stage.ts';
+export { explainPipeline } from './pipeline/explain/explain.ts';
+export { graphOf, mermaid } from './pipeline/explain/graph.ts';
+export { graphSvg } from './pipeline/explain/graph-svg.ts';
+export { pipelineJsonSchema } from './pipeline/file/json-schema.ts';
+export type { LoadOptions, Pipeline } from './pipeline/file/resolve.ts';
+export { loadPipeline, resolvePipeline } from './pipeline/file/resolve.ts';
 export type { Finding } from './pipeline/lint/finding.ts';
 export { formatFinding, lintCodes } from './pipeline/lint/finding.ts';
 export type { LintOptions } from './pipeline/lint/lint.ts';
 export { lint } from './pipeline/lint/lint.ts';
-export type { ReplayOptions, ReplayResult } from './pipeline/replay.ts';
-export { replay } from './pipeline/replay.ts';
-export type { LoadOptions, Pipeline } from './pipeline/resolve.ts';
-export { loadPipeline, resolvePipeline } from './pipeline/resolve.ts';
-export type { ResumeOptions } from './pipeline/resume.ts';
-export { resume } from './pipeline/resume.ts';
-export type { RunEvent, RunOptions, RunResult } from './pipeline/run.ts';
-export { train } from './pipeline/run.ts';
+export type { PipelineDiff } from './pipeline/replay/diff-pipelines.ts';
+export { diffPipelines } from './pipeline/replay/diff-pipelines.ts';
+export type { DiffOptions, RunDiff } from './pipeline/replay/diff-runs.ts';
+export { diffRuns } from './pipeline/replay/diff-runs.ts';
+export type { ReplayOptions, ReplayResult } from './pipeline/replay/replay.ts';
+export { replay } from './pipeline/replay/replay.ts';
+export type { EvaluateOptions } from './pipeline/run/evaluate.ts';
+export { evaluate } from './pipeline/run/evaluate.ts';
+export { figuresOf } from './pipeline/run/figures.ts';
+export type { ResumeOptions } from './pipeline/run/resume.ts';
+export { resume } from './pipeline/run/resume.ts';
+export type { RunEvent, RunOptions, RunResult } from './pipeline/run/run.ts';
+export { train } from './pipeline/run/run.ts';
 export { writeCharacterTokenizer } from './policy/character-tokenizer.ts';
 export { openPolicy } from './policy/open-policy.ts';
 export type { Evaluation } from './report/evaluation.ts';

@@ -1,4 +1,4 @@
-import type { CarryOutOptions, RunEvent, RunResult } from '../pipeline/carry-out.ts';
+import type { CarryOutOptions, RunEvent, RunResult } from '../pipeline/run/carry-out.ts';
 import { closing, summaryOf } from './closing.ts';
 import { onInterrupt } from './interrupt.ts';
 import { progressOn } from './progress.ts';

@@ -1,5 +1,5 @@
-import type { Pipeline } from '../pipeline/resolve.ts';
-import type { RunResult } from '../pipeline/run.ts';
+import type { Pipeline } from '../pipeline/file/resolve.ts';
+import type { RunResult } from '../pipeline/run/run.ts';
 import { type Comparison, compare, type Summary, summarize } from '../report/statistics.ts';
 import { comparisonTable, summaryTable } from '../report/table.ts';
 

@@ -1,8 +1,8 @@
 import type { CommandModule } from 'yargs';
 import { RlevError } from '../core/errors.ts';
-import { diffPipelines, type PipelineDiff } from '../pipeline/diff-pipelines.ts';
-import { diffRuns, type RunDiff } from '../pipeline/diff-runs.ts';
-import type { KeyDifference } from '../pipeline/key-differences.ts';
+import { diffPipelines, type PipelineDiff } from '../pipeline/replay/diff-pipelines.ts';
+import { diffRuns, type RunDiff } from '../pipeline/replay/diff-runs.ts';
+import type { KeyDifference } from '../pipeline/replay/key-differences.ts';
 import type { ColumnsDiff } from '../report/column-diff.ts';
 import { differenceTable } from '../report/diff-table.ts';
 import { fixed } from '../report/format.ts';

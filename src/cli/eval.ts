@@ -1,5 +1,5 @@
 import type { CommandModule } from 'yargs';
-import { evaluate } from '../pipeline/evaluate.ts';
+import { evaluate } from '../pipeline/run/evaluate.ts';
 import { summarize } from '../report/statistics.ts';
 import { summaryTable } from '../report/table.ts';
 import { builtInStages } from '../stages/catalogue.ts';

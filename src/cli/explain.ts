@@ -1,8 +1,8 @@
 import type { CommandModule } from 'yargs';
-import { explainPipeline } from '../pipeline/explain.ts';
-import { graphOf, mermaid } from '../pipeline/graph.ts';
-import { graphSvg } from '../pipeline/graph-svg.ts';
-import { loadPipeline } from '../pipeline/resolve.ts';
+import { explainPipeline } from '../pipeline/explain/explain.ts';
+import { graphOf, mermaid } from '../pipeline/explain/graph.ts';
+import { graphSvg } from '../pipeline/explain/graph-svg.ts';
+import { loadPipeline } from '../pipeline/file/resolve.ts';
 import { builtInStages } from '../stages/catalogue.ts';
 
 interface ExplainArguments {

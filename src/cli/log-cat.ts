@@ -3,7 +3,7 @@ import { rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { CommandModule } from 'yargs';
-import type { Batch } from '../core/encode.ts';
+import type { Batch } from '../core/batch.ts';
 import { RlevError } from '../core/errors.ts';
 import { parseAddress } from '../log/address.ts';
 import { type ExportFormat, exportFormats } from '../log/export.ts';

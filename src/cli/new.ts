@@ -1,5 +1,5 @@
 import type { CommandModule } from 'yargs';
-import { newPipeline, newStage } from '../pipeline/scaffold.ts';
+import { newPipeline, newStage } from '../pipeline/explain/scaffold.ts';
 
 interface NewArguments {
   what: string;

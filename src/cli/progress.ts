@@ -1,5 +1,5 @@
-import { figuresOf } from '../pipeline/figures.ts';
-import type { RunEvent } from '../pipeline/run.ts';
+import { figuresOf } from '../pipeline/run/figures.ts';
+import type { RunEvent } from '../pipeline/run/run.ts';
 import { fixed, percent } from '../report/format.ts';
 import { foldProgress, noProgress, type ProgressEvent, progressLine } from '../report/progress.ts';
 import { type Summary, summarize } from '../report/statistics.ts';

@@ -1,8 +1,8 @@
 import type { CommandModule } from 'yargs';
 import { RlevError } from '../core/errors.ts';
-import type { ReplayCheck, ReplayDifference } from '../pipeline/check-replay.ts';
-import type { OffPolicy } from '../pipeline/off-policy.ts';
-import { type ReplayResult, replay } from '../pipeline/replay.ts';
+import type { ReplayCheck, ReplayDifference } from '../pipeline/replay/check-replay.ts';
+import type { OffPolicy } from '../pipeline/replay/off-policy.ts';
+import { type ReplayResult, replay } from '../pipeline/replay/replay.ts';
 import { differenceTable, significant, spreadLine } from '../report/diff-table.ts';
 import { fixed, percent } from '../report/format.ts';
 import { builtInStages } from '../stages/catalogue.ts';

@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs';
-import type { RunEvent } from '../pipeline/carry-out.ts';
-import { resume } from '../pipeline/resume.ts';
+import type { RunEvent } from '../pipeline/run/carry-out.ts';
+import { resume } from '../pipeline/run/resume.ts';
 import { builtInStages } from '../stages/catalogue.ts';
 import { attend } from './attend.ts';
 

@@ -1,5 +1,5 @@
 import type { CommandModule } from 'yargs';
-import { pipelineJsonSchema } from '../pipeline/json-schema.ts';
+import { pipelineJsonSchema } from '../pipeline/file/json-schema.ts';
 import { builtInStages } from '../stages/catalogue.ts';
 
 export const schemaCommand: CommandModule = {

@@ -5,7 +5,7 @@ import {
   describeStage,
   type ParameterDescription,
   type StageDescription,
-} from '../pipeline/describe-stage.ts';
+} from '../pipeline/explain/describe-stage.ts';
 import { builtInStages } from '../stages/catalogue.ts';
 
 interface StagesArguments {

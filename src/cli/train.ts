@@ -1,10 +1,10 @@
 import type { CommandModule } from 'yargs';
 import { RlevError } from '../core/errors.ts';
-import { runStepOf } from '../pipeline/fork.ts';
+import { loadPipeline } from '../pipeline/file/resolve.ts';
 import { checkBeforeRun } from '../pipeline/lint/before-run.ts';
-import { loadPipeline } from '../pipeline/resolve.ts';
-import { pipelineOf } from '../pipeline/resume.ts';
-import { train } from '../pipeline/run.ts';
+import { runStepOf } from '../pipeline/run/fork.ts';
+import { pipelineOf } from '../pipeline/run/resume.ts';
+import { train } from '../pipeline/run/run.ts';
 import { builtInStages } from '../stages/catalogue.ts';
 import { attend } from './attend.ts';
 

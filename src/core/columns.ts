@@ -45,6 +45,9 @@ export interface ColumnSpec<K extends Kind = Kind, N extends boolean = boolean> 
   readonly doc: string;
 }
 
+/** The specs of columns that are not in the vocabulary: a user's `data.*`. */
+export type Specs = { readonly [name: string]: ColumnSpec };
+
 const column = <K extends Kind>(kind: K, doc: string): ColumnSpec<K, false> => ({
   kind,
   nullable: false,

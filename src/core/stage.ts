@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import type { ColumnName, Columns } from './columns.ts';
-import type { Batch, Specs } from './encode.ts';
+import type { Batch } from './batch.ts';
+import type { ColumnName, Columns, Specs } from './columns.ts';
 import type { Place } from './errors.ts';
 import type { Policy, SamplingOptions } from './services.ts';
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { tableFromIPC } from 'apache-arrow';
-import type { Batch } from '../core/encode.ts';
+import type { Batch } from '../core/batch.ts';
 import { type Place, RlevError } from '../core/errors.ts';
 
 /**

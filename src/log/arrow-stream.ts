@@ -1,5 +1,5 @@
 import { type RecordBatch, RecordBatchStreamWriter, tableFromIPC } from 'apache-arrow';
-import type { Batch } from '../core/encode.ts';
+import type { Batch } from '../core/batch.ts';
 
 /*
  * A file of events is an Arrow IPC stream without an end-of-stream mark:

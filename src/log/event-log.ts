@@ -1,5 +1,5 @@
-import type { AnyColumns } from '../core/columns.ts';
-import type { Batch, Specs } from '../core/encode.ts';
+import type { Batch } from '../core/batch.ts';
+import type { AnyColumns, Specs } from '../core/columns.ts';
 import type { Scope } from '../core/stage.ts';
 
 export type { Scope };

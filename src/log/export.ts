@@ -1,7 +1,15 @@
 import { stringify } from 'csv-stringify/sync';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
-import { type AnyColumnData, type AnyColumns, isRagged, type Kind, type Ragged } from '../core/columns.ts';
-import { allColumnsOf, type Batch, encode, type Specs, specsOf } from '../core/encode.ts';
+import { allColumnsOf, type Batch, specsOf } from '../core/batch.ts';
+import {
+  type AnyColumnData,
+  type AnyColumns,
+  isRagged,
+  type Kind,
+  type Ragged,
+  type Specs,
+} from '../core/columns.ts';
+import { encode } from '../core/encode.ts';
 import { RlevError } from '../core/errors.ts';
 import { toMessages } from './arrow-stream.ts';
 

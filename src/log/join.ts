@@ -1,4 +1,4 @@
-import { type Batch, batchOf, columnOf, takeRows, withColumns } from '../core/encode.ts';
+import { type Batch, batchOf, columnOf, takeRows, withColumns } from '../core/batch.ts';
 import { RlevError } from '../core/errors.ts';
 import type { EventLog, JournalEntry, Scope } from './event-log.ts';
 

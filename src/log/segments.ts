@@ -1,4 +1,4 @@
-import type { Batch } from '../core/encode.ts';
+import type { Batch } from '../core/batch.ts';
 import { RlevError, show } from '../core/errors.ts';
 import { fromMessages, type Messages } from './arrow-stream.ts';
 import type { EventKey, JournalEntry, Segment } from './event-log.ts';

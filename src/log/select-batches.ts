@@ -1,4 +1,4 @@
-import { type Batch, takeRows } from '../core/encode.ts';
+import { type Batch, takeRows } from '../core/batch.ts';
 import { RlevError } from '../core/errors.ts';
 import type { Address } from './address.ts';
 import type { EventLog } from './event-log.ts';

@@ -1,5 +1,6 @@
+import { type Batch, columnOf } from '../core/batch.ts';
 import { type KnownColumn, vocabulary } from '../core/columns.ts';
-import { type Batch, columnOf, kindOf } from '../core/encode.ts';
+import { kindOf } from '../core/encode.ts';
 import { RlevError } from '../core/errors.ts';
 import { verifyCheckpoint } from './checkpoints.ts';
 import type { JournalEntry, Remnant, RunHeader } from './event-log.ts';

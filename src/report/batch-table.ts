@@ -1,4 +1,4 @@
-import { allColumnsOf, type Batch, specsOf } from '../core/encode.ts';
+import { allColumnsOf, type Batch, specsOf } from '../core/batch.ts';
 import { type Cell, cellsOf } from '../log/export.ts';
 import { plainNumber } from './format.ts';
 import { textTable } from './text-table.ts';

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
+import { type Batch, batchOf, columnOf, takeRows, withColumns } from '../core/batch.ts';
 import type { AnyColumns, ColumnName, Columns } from '../core/columns.ts';
 import { isRagged, rowsOf } from '../core/columns.ts';
-import { type Batch, batchOf, columnOf, takeRows, withColumns } from '../core/encode.ts';
 import { type Place, RlevError, reasonOf } from '../core/errors.ts';
 import type {
   MapDefinition,

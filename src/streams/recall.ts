@@ -1,5 +1,5 @@
+import { type Batch, columnsOf } from '../core/batch.ts';
 import type { ColumnName, Columns } from '../core/columns.ts';
-import { type Batch, columnsOf } from '../core/encode.ts';
 import type { MapStage, Selection, SelectStage, SourceStage, StageEvent } from '../core/stage.ts';
 import type { EventLog, JournalEntry } from '../log/event-log.ts';
 import type { WiredStage } from './cohort.ts';

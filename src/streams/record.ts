@@ -1,5 +1,4 @@
-import type { AnyColumns } from '../core/columns.ts';
-import type { Specs } from '../core/encode.ts';
+import type { AnyColumns, Specs } from '../core/columns.ts';
 import { RlevError } from '../core/errors.ts';
 import type { EventLog, JsonObject } from '../log/event-log.ts';
 import { identityOf } from '../log/identity.ts';

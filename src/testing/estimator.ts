@@ -1,7 +1,7 @@
 import type { Arbitrary } from 'fast-check';
+import { take } from '../core/batch.ts';
 import type { AnyColumns, ColumnName, Columns, Ragged } from '../core/columns.ts';
 import { raggedFloat32, raggedInt32, rowLength, rowOf } from '../core/columns.ts';
-import { take } from '../core/encode.ts';
 import { RlevError } from '../core/errors.ts';
 import type { MapDefinition, MapStage } from '../core/stage.ts';
 import { createStage, type StageParams, stageEvent } from '../stages/create-stage.ts';

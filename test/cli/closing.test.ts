@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { closing } from '../../src/cli/closing.ts';
-import { loadPipeline } from '../../src/pipeline/resolve.ts';
+import { loadPipeline } from '../../src/pipeline/file/resolve.ts';
 import { builtInStages } from '../../src/stages/catalogue.ts';
 
 const load = (file: string, set: string[] = []) => loadPipeline(file, { catalogue: builtInStages, set });

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import yargs from 'yargs';
 import { exitCodeOf, explain } from '../../src/cli/failure.ts';
 import { logCommand } from '../../src/cli/log.ts';
-import { columnOf } from '../../src/core/encode.ts';
+import { columnOf } from '../../src/core/batch.ts';
 import { readArrow as loadBatch } from '../../src/log/arrow-file.ts';
 import { verifyRun } from '../../src/log/verify.ts';
 

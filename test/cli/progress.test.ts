@@ -1,9 +1,9 @@
 import { PassThrough } from 'node:stream';
 import { expect } from 'chai';
 import { progressOn } from '../../src/cli/progress.ts';
-import { batchOf } from '../../src/core/encode.ts';
-import { loadPipeline } from '../../src/pipeline/resolve.ts';
-import type { RunEvent } from '../../src/pipeline/run.ts';
+import { batchOf } from '../../src/core/batch.ts';
+import { loadPipeline } from '../../src/pipeline/file/resolve.ts';
+import type { RunEvent } from '../../src/pipeline/run/run.ts';
 import { builtInStages } from '../../src/stages/catalogue.ts';
 
 /** What is printed of a run of one step that then evaluates. */

@@ -5,9 +5,9 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import { stepsOf } from '../../src/cli/replay.ts';
-import { catalogueWith } from '../../src/pipeline/own-stages.ts';
-import { resolvePipeline } from '../../src/pipeline/resolve.ts';
-import { train } from '../../src/pipeline/run.ts';
+import { catalogueWith } from '../../src/pipeline/file/own-stages.ts';
+import { resolvePipeline } from '../../src/pipeline/file/resolve.ts';
+import { train } from '../../src/pipeline/run/run.ts';
 import { builtInStages } from '../../src/stages/catalogue.ts';
 import { errorOf } from '../support/stage.ts';
 

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { train } from '../../src/pipeline/run.ts';
-import { smallRun } from '../pipeline/recorded.ts';
+import { train } from '../../src/pipeline/run/run.ts';
+import { smallRun } from '../pipeline/replay/recorded.ts';
 import { rlev } from '../support/cli.ts';
 import { errorOf } from '../support/stage.ts';
 

@@ -1,16 +1,9 @@
 import { RecordBatchStreamWriter, tableFromIPC } from 'apache-arrow';
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { allColumnsOf, batchOf, columnOf, takeRows, withColumns } from '../../src/core/batch.ts';
 import { type AnyColumns, raggedFloat32, raggedInt32 } from '../../src/core/columns.ts';
-import {
-  allColumnsOf,
-  batchOf,
-  columnOf,
-  contentHash,
-  encode,
-  takeRows,
-  withColumns,
-} from '../../src/core/encode.ts';
+import { contentHash, encode } from '../../src/core/encode.ts';
 import { RlevError } from '../../src/core/errors.ts';
 
 const specs = {

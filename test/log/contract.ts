@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
-import { allColumnsOf } from '../../src/core/encode.ts';
+import { allColumnsOf } from '../../src/core/batch.ts';
 import { RlevError } from '../../src/core/errors.ts';
 import type { EventDraft, EventLog } from '../../src/log/event-log.ts';
 import { all, anyDraft, columnsDraft, rewardDraft, throughArrow, updateDraft } from './events.ts';

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
+import { allColumnsOf, batchOf } from '../../src/core/batch.ts';
 import { type AnyColumns, raggedFloat32, raggedInt32 } from '../../src/core/columns.ts';
-import { allColumnsOf, batchOf } from '../../src/core/encode.ts';
 import type { EventDraft, EventLog, JournalEntry, RunOrigin } from '../../src/log/event-log.ts';
 
 export const origin: RunOrigin = {

@@ -1,4 +1,4 @@
-import { allColumnsOf } from '../../src/core/encode.ts';
+import { allColumnsOf } from '../../src/core/batch.ts';
 import { RlevError } from '../../src/core/errors.ts';
 import { createRun, openRun } from '../../src/log/run-directory.ts';
 import { all, columnsDraft, origin, pipeline, rewardDraft, updateDraft } from './events.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { allColumnsOf, columnOf } from '../../src/core/encode.ts';
+import { allColumnsOf, columnOf } from '../../src/core/batch.ts';
 import type { EventDraft, EventLog, Scope } from '../../src/log/event-log.ts';
 import { cohortsAt, cohortsOf, joinedBatch } from '../../src/log/join.ts';
 import { createRun } from '../../src/log/run-directory.ts';

@@ -1,7 +1,7 @@
 import { cp, readFile } from 'node:fs/promises';
 import { tableFromIPC as flechette } from '@uwdata/flechette';
 import { expect } from 'chai';
-import { columnOf } from '../../src/core/encode.ts';
+import { columnOf } from '../../src/core/batch.ts';
 import { readArrow as loadBatch } from '../../src/log/arrow-file.ts';
 import { cohortsAt, joinedBatch } from '../../src/log/join.ts';
 import { listCohorts } from '../../src/log/list.ts';

@@ -1,13 +1,13 @@
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { type Batch, columnOf } from '../../src/core/batch.ts';
 import { type ColumnName, rowOf } from '../../src/core/columns.ts';
-import { type Batch, columnOf } from '../../src/core/encode.ts';
 import { type Catalogue, catalogueOf, defineMap } from '../../src/core/stage.ts';
 import { cohortsOf, joinedBatch } from '../../src/log/join.ts';
 import { openRun } from '../../src/log/run-directory.ts';
-import { resolvePipeline } from '../../src/pipeline/resolve.ts';
-import { train } from '../../src/pipeline/run.ts';
+import { resolvePipeline } from '../../src/pipeline/file/resolve.ts';
+import { train } from '../../src/pipeline/run/run.ts';
 import { builtInStages } from '../../src/stages/catalogue.ts';
 
 /** Right are responses whose token ids have an odd sum, or an even one: an untrained policy gives both. */

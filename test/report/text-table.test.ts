@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
+import { batchOf } from '../../src/core/batch.ts';
 import { raggedFloat32 } from '../../src/core/columns.ts';
-import { batchOf } from '../../src/core/encode.ts';
 import { batchTable } from '../../src/report/batch-table.ts';
 import { bytesOf } from '../../src/report/run-list.ts';
 import { textTable } from '../../src/report/text-table.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { columnOf } from '../../src/core/encode.ts';
+import { columnOf } from '../../src/core/batch.ts';
 import { RlevError } from '../../src/core/errors.ts';
 import { applyStage, type Cohort, emptyCohort, type WiredStage } from '../../src/streams/cohort.ts';
 import { recordNothing } from '../../src/streams/record.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { columnOf } from '../../src/core/encode.ts';
+import { columnOf } from '../../src/core/batch.ts';
 import type { EventLog, JournalEntry } from '../../src/log/event-log.ts';
 import { createRun } from '../../src/log/run-directory.ts';
 import type { WiredStage } from '../../src/streams/cohort.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { lastValueFrom, toArray } from 'rxjs';
-import { columnOf } from '../../src/core/encode.ts';
+import { columnOf } from '../../src/core/batch.ts';
 import type { StageEvent } from '../../src/core/stage.ts';
 import type { Cohort, WiredStage } from '../../src/streams/cohort.ts';
 import { recordNothing } from '../../src/streams/record.ts';

@@ -1,6 +1,6 @@
 import { type ErrorCode, errorCodes, RlevError, RlevErrors } from '../../core/errors.ts';
 import type { Catalogue } from '../../core/stage.ts';
-import type { Pipeline } from '../resolve.ts';
+import type { Pipeline } from '../file/resolve.ts';
 import { type Finding, formatFinding } from './finding.ts';
 import { lintPipeline } from './lint.ts';
 

@@ -1,9 +1,9 @@
 import { resolve as resolvePath } from 'node:path';
 import { didYouMean } from '../../core/did-you-mean.ts';
-import { evaluationColumns } from '../evaluation.ts';
-import { columnsOf } from '../flow.ts';
-import type { PlacedStage } from '../resolve-stage.ts';
-import { pathKeys } from '../schema.ts';
+import { columnsOf } from '../file/flow.ts';
+import type { PlacedStage } from '../file/resolve-stage.ts';
+import { pathKeys } from '../file/schema.ts';
+import { evaluationColumns } from '../run/evaluation.ts';
 import type { Finding } from './finding.ts';
 import type { Rule } from './rule.ts';
 

@@ -5,7 +5,7 @@ import {
   inspectPipeline,
   type LoadOptions,
   type Pipeline,
-} from '../resolve.ts';
+} from '../file/resolve.ts';
 import { readTests } from '../tests/read.ts';
 import { evaluatesTrainingData, evaluationLacksColumns } from './evaluations.ts';
 import { errorFindings, type Finding, sorted } from './finding.ts';

@@ -1,9 +1,9 @@
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { RlevError, show } from '../../core/errors.ts';
-import { findings } from '../findings.ts';
-import type { Located } from '../located.ts';
-import type { PlacedStage } from '../resolve-stage.ts';
-import { keysAt } from '../schema.ts';
+import { findings } from '../file/findings.ts';
+import type { Located } from '../file/located.ts';
+import type { PlacedStage } from '../file/resolve-stage.ts';
+import { keysAt } from '../file/schema.ts';
 import type { Part } from './rule.ts';
 
 export interface PartsOf {

@@ -1,14 +1,14 @@
 import { relative, resolve as resolvePath } from 'node:path';
-import { columnsOf as columnData } from '../../core/encode.ts';
+import { columnsOf as columnData } from '../../core/batch.ts';
 import { RlevError, RlevErrors } from '../../core/errors.ts';
 import type { Policy } from '../../core/services.ts';
 import type { Dataset, MapStage, Scope, SourceStage } from '../../core/stage.ts';
 import { readPolicy } from '../../policy/read-policy.ts';
 import type { WiredStage } from '../../streams/cohort.ts';
-import { createStage, setupOf } from '../assemble.ts';
-import { columnsOf } from '../flow.ts';
-import type { Pipeline } from '../resolve.ts';
-import type { PlacedStage } from '../resolve-stage.ts';
+import { columnsOf } from '../file/flow.ts';
+import type { Pipeline } from '../file/resolve.ts';
+import type { PlacedStage } from '../file/resolve-stage.ts';
+import { createStage, setupOf } from '../run/assemble.ts';
 import { errorFindings, type Finding } from './finding.ts';
 import type { TrainingData } from './rule.ts';
 

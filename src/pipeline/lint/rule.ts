@@ -1,7 +1,7 @@
 import type { Dataset, PartDefinition } from '../../core/stage.ts';
-import type { Path } from '../located.ts';
-import type { Pipeline } from '../resolve.ts';
-import type { PlacedStage } from '../resolve-stage.ts';
+import type { Path } from '../file/located.ts';
+import type { Pipeline } from '../file/resolve.ts';
+import type { PlacedStage } from '../file/resolve-stage.ts';
 import type { Finding } from './finding.ts';
 
 /** A part of a stage that is chosen by a `use` of its own, such as a loss, with the parameters that it was given. */

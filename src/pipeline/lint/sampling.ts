@@ -1,6 +1,6 @@
 import type { SamplingOptions } from '../../core/services.ts';
-import { columnsOf } from '../flow.ts';
-import type { PlacedStage } from '../resolve-stage.ts';
+import { columnsOf } from '../file/flow.ts';
+import type { PlacedStage } from '../file/resolve-stage.ts';
 import type { Finding } from './finding.ts';
 import type { Rule, RuleContext } from './rule.ts';
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { MapDefinition, StageDefinition, ValueScale } from '../../core/stage.ts';
 import { scaleSentence, scaleSummary } from '../../report/values.ts';
-import { columnsOf } from '../flow.ts';
-import type { PlacedStage } from '../resolve-stage.ts';
+import { columnsOf } from '../file/flow.ts';
+import type { PlacedStage } from '../file/resolve-stage.ts';
 import type { Finding } from './finding.ts';
 import type { Rule } from './rule.ts';
 

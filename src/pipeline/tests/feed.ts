@@ -1,8 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { extname, resolve as resolvePath } from 'node:path';
-import { type AnyColumnData, type AnyColumns, type ColumnSpec, vocabulary } from '../../core/columns.ts';
+import { allColumnsOf, type Batch, batchOf, specsOf } from '../../core/batch.ts';
+import {
+  type AnyColumnData,
+  type AnyColumns,
+  type ColumnSpec,
+  type Specs,
+  vocabulary,
+} from '../../core/columns.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
-import { allColumnsOf, type Batch, batchOf, type Specs, specsOf } from '../../core/encode.ts';
 import { type Place, RlevError, RlevErrors } from '../../core/errors.ts';
 import { parseAddress } from '../../log/address.ts';
 import { readArrow } from '../../log/arrow-file.ts';
@@ -11,7 +17,7 @@ import { openRun } from '../../log/run-directory.ts';
 import { readJsonl } from '../../stages/prompts/jsonl.ts';
 import { defaultsFor } from '../../testing/batch.ts';
 import { columnFrom, specFor } from '../../testing/plain.ts';
-import type { ResolvedStage } from '../resolve.ts';
+import type { ResolvedStage } from '../file/resolve.ts';
 import type { TestCase } from './read.ts';
 
 interface Row {

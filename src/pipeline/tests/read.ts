@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { type Place, RlevErrors } from '../../core/errors.ts';
 import type { Catalogue } from '../../core/stage.ts';
-import { findings } from '../findings.ts';
-import type { Located, Path } from '../located.ts';
-import { parseYaml } from '../parse-yaml.ts';
-import { loadPipeline, readPipeline } from '../resolve.ts';
-import { keysAt } from '../schema.ts';
+import { findings } from '../file/findings.ts';
+import type { Located, Path } from '../file/located.ts';
+import { parseYaml } from '../file/parse-yaml.ts';
+import { loadPipeline, readPipeline } from '../file/resolve.ts';
+import { keysAt } from '../file/schema.ts';
 import { type TestSpec, testFileSchema } from './test-schema.ts';
 
 /** A test, where it stands, and the pipeline that it is of. */

@@ -1,12 +1,12 @@
+import { columnOf } from '../../core/batch.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
-import { columnOf } from '../../core/encode.ts';
 import { errorCodes, type Place, RlevError, RlevErrors, reasonOf, show } from '../../core/errors.ts';
 import type { Policy } from '../../core/services.ts';
 import type { Catalogue, Dataset, SourceStage, StageEvent } from '../../core/stage.ts';
 import { applyStage, type Cohort, emptyCohort, type WiredStage } from '../../streams/cohort.ts';
 import { recordNothing } from '../../streams/record.ts';
-import { createStage, openPolicyOf, setupOf } from '../assemble.ts';
-import { loadPipeline, type Pipeline, type ResolvedStage } from '../resolve.ts';
+import { loadPipeline, type Pipeline, type ResolvedStage } from '../file/resolve.ts';
+import { createStage, openPolicyOf, setupOf } from '../run/assemble.ts';
 import { mismatches } from './expectation.ts';
 import { rowsFor } from './feed.ts';
 import { readTests, type TestCase } from './read.ts';

@@ -1,5 +1,4 @@
-import type { AnyColumnData, ColumnSpec } from '../../core/columns.ts';
-import type { Specs } from '../../core/encode.ts';
+import type { AnyColumnData, ColumnSpec, Specs } from '../../core/columns.ts';
 
 /**
  * The user's own fields as `data.<field>` columns: float64 where every value is a number, bool where every value is

@@ -1,4 +1,4 @@
-import { columnOf } from '../../core/encode.ts';
+import { columnOf } from '../../core/batch.ts';
 import { RlevError, show } from '../../core/errors.ts';
 import type { Dataset, StageSetup } from '../../core/stage.ts';
 import { Findings } from '../findings.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { columnOf } from '../../core/batch.ts';
 import { type Columns, raggedInt32 } from '../../core/columns.ts';
-import { columnOf } from '../../core/encode.ts';
 import { RlevError, show } from '../../core/errors.ts';
 import type { Tokenizer } from '../../core/services.ts';
 import { type Dataset, defineMap, type MapStage, type StageSetup } from '../../core/stage.ts';

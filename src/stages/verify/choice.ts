@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { columnOf } from '../../core/encode.ts';
+import { columnOf } from '../../core/batch.ts';
 import { RlevError, show } from '../../core/errors.ts';
 import { type Dataset, defineMap } from '../../core/stage.ts';
 import { Findings } from '../findings.ts';

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { expect } from 'chai';
 import { RlevErrors } from '../../../src/core/errors.ts';
+import { resolvePipeline } from '../../../src/pipeline/file/resolve.ts';
 import { checkBeforeRun } from '../../../src/pipeline/lint/before-run.ts';
 import { type Finding, formatFinding } from '../../../src/pipeline/lint/finding.ts';
 import { type LintOptions, lint, lintText } from '../../../src/pipeline/lint/lint.ts';
-import { resolvePipeline } from '../../../src/pipeline/resolve.ts';
 import { builtInStages } from '../../../src/stages/catalogue.ts';
 
 const good = `rlev: 1

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
+import { columnsOf } from '../../../src/core/batch.ts';
 import { rowOf } from '../../../src/core/columns.ts';
-import { columnsOf } from '../../../src/core/encode.ts';
 import { readArrow as loadBatch } from '../../../src/log/arrow-file.ts';
 import { rloo } from '../../../src/stages/advantage/rloo.ts';
 import { createStage, stageEvent } from '../../../src/testing/index.ts';

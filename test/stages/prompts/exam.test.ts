@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { batchOf, columnOf } from '../../../src/core/encode.ts';
+import { batchOf, columnOf } from '../../../src/core/batch.ts';
 import type { RlevError } from '../../../src/core/errors.ts';
 import { createStage, stageEvent } from '../../../src/stages/create-stage.ts';
 import { exam } from '../../../src/stages/prompts/exam.ts';

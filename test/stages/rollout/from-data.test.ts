@@ -1,6 +1,6 @@
 import { expect } from 'chai';
+import { batchOf } from '../../../src/core/batch.ts';
 import { rowOf } from '../../../src/core/columns.ts';
-import { batchOf } from '../../../src/core/encode.ts';
 import { createStage, stageEvent } from '../../../src/stages/create-stage.ts';
 import { rolloutFromData } from '../../../src/stages/rollout/from-data.ts';
 import { errorOf, scriptedPolicy } from '../../support/stage.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
+import { batchOf } from '../../../src/core/batch.ts';
 import { rowOf } from '../../../src/core/columns.ts';
-import { batchOf } from '../../../src/core/encode.ts';
 import type { Dataset } from '../../../src/core/stage.ts';
 import { createStage, stageEvent } from '../../../src/stages/create-stage.ts';
 import { rolloutPolicy } from '../../../src/stages/rollout/policy.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { batchOf } from '../../../src/core/encode.ts';
+import { batchOf } from '../../../src/core/batch.ts';
 import { createStage } from '../../../src/stages/create-stage.ts';
 import { choice, verifyChoice } from '../../../src/stages/verify/choice.ts';
 import { errorOf } from '../../support/stage.ts';

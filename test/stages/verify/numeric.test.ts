@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { batchOf } from '../../../src/core/encode.ts';
+import { batchOf } from '../../../src/core/batch.ts';
 import { createStage, stageEvent } from '../../../src/stages/create-stage.ts';
 import { numeric, verifyNumeric } from '../../../src/stages/verify/numeric.ts';
 import { errorOf } from '../../support/stage.ts';

@@ -1,0 +1,157 @@
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve as resolvePath } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { RlevError } from '../../core/errors.ts';
+
+/** Folder of the package, with its fixtures and its schema. */
+const packageFolder = fileURLToPath(new URL('../../../', import.meta.url));
+
+/**
+ * Writes a pipeline, `NAME.yaml`, that trains the policy of the package on the questions of `NAME.jsonl`, which it
+ * writes beside it.
+ *
+ * @param path where it goes; the last part is its name, `.yaml` may be left out
+ * @returns the files written, the pipeline first
+ * @throws RlevError `usage/arguments` where one of them is there already
+ */
+export async function newPipeline(path: string): Promise<string[]> {
+  const stem = path.replace(/\.ya?ml$/, '');
+  const name = basename(stem);
+  const toPackage = relative(dirname(resolvePath(stem)), packageFolder);
+  return writeAll([
+    [`${stem}.yaml`, pipelineText(name, toPackage)],
+    [`${stem}.jsonl`, questions('train', trainingQuestions)],
+    [`${stem}.heldout.jsonl`, questions('heldout', heldOutQuestions)],
+  ]);
+}
+
+/**
+ * Writes a stage of one's own, `NAME.js`, and its test, `NAME.test.js`, which passes under `node --test`.
+ *
+ * @param path where it goes; the last part is its name, `.js` may be left out
+ * @throws RlevError `usage/arguments` where one of them is there already, or for a name that no export can have
+ */
+export async function newStage(path: string): Promise<string[]> {
+  const stem = path.replace(/\.js$/, '');
+  const name = basename(stem);
+  if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name)) {
+    throw new RlevError({
+      code: 'usage/arguments',
+      message: `A stage cannot be called ${JSON.stringify(name)}.`,
+      value: name,
+      help: 'Take words of small letters with a hyphen between them: length-bonus.',
+    });
+  }
+  const exported = name.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+  return writeAll([
+    [`${stem}.js`, stageText(name, exported)],
+    [`${stem}.test.js`, stageTestText(name, exported)],
+  ]);
+}
+
+async function writeAll(files: readonly (readonly [string, string])[]): Promise<string[]> {
+  for (const [file] of files) {
+    if (!existsSync(file)) continue;
+    throw new RlevError({
+      code: 'usage/arguments',
+      message: `${file} is there already.`,
+      value: file,
+      help: 'Take another name; nothing was written.',
+    });
+  }
+  for (const [file, text] of files) {
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, text);
+  }
+  return files.map(([file]) => file);
+}
+
+const trainingQuestions = ['7+5', '31+18', '64+27', '125+80', '9+46', '70+35', '212+19', '58+58'];
+const heldOutQuestions = ['8+6', '42+17', '93+38', '150+75'];
+
+/** One question a line, worth more the larger its numbers are. */
+function questions(exam: string, sums: readonly string[]): string {
+  return sums
+    .map((sum, i) => {
+      const terms = sum.split('+').map(Number);
+      const answer = terms.reduce((a, b) => a + b);
+      const record = {
+        id: `${exam}-${i + 1}`,
+        question: `${sum}=?`,
+        reference: String(answer),
+        points: String(answer).length * 2,
+        exam_total: 100,
+      };
+      return `${JSON.stringify(record)}\n`;
+    })
+    .join('');
+}
+
+function pipelineText(name: string, toPackage: string): string {
+  return `# yaml-language-server: $schema=${join(toPackage, 'schema/pipeline.json')}
+# Check it: rlev lint ${name}.yaml    See what it does: rlev explain ${name}.yaml    Run it: rlev train ${name}.yaml
+rlev: 1
+run: { steps: 20, seed: 1 }
+policy:
+  from: ${join(toPackage, 'fixtures/policies/exam')}   # a Hugging Face directory
+stages:
+  # Your questions, one JSON object a line: id, question, reference, points, exam_total.
+  prompts: { use: prompts/exam, file: ${name}.jsonl, template: "{question}\\n", perStep: 8 }
+  rollout: { use: rollout/policy, samples: 8, maxTokens: 32 }
+  verify: { use: verify/numeric }
+  value: { use: value/points }             # points / exam_total
+  reward: { use: reward/rlev, alpha: 10 }  # 1 + min(alpha * value, 1), where the response is right
+  advantage: { use: advantage/rloo }
+  optimize:
+    use: optimize/policy-gradient
+    adamw: { lr: 1e-4 }
+evaluate:
+  heldOut:
+    every: 10
+    through: value
+    stages:
+      prompts: { file: ${name}.heldout.jsonl, perStep: all }
+      rollout: { samples: 1, temperature: 0 }
+`;
+}
+
+function stageText(name: string, exported: string): string {
+  return `import { reward, z } from 'rlev';
+
+/**
+ * Reward of a response: its value where it is correct, and a bonus for brevity.
+ *
+ * In a pipeline: reward: { use: ./${name}.js#${exported}, bonus: 0.1 }
+ */
+export const ${exported} = reward(
+  (row, { bonus }) => row.correct * (1 + row.value) + bonus / (1 + row.response.length),
+  {
+    summary: 'Reward of a response: 1 and its value where it is correct, and a bonus for brevity.',
+    params: z.strictObject({
+      bonus: z.number().min(0).default(0.1).describe('What an empty response gains.'),
+    }),
+  },
+);
+`;
+}
+
+function stageTestText(name: string, exported: string): string {
+  return `// Run it: node --test ${name}.test.js
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { batch, createStage, stageEvent } from 'rlev/testing';
+import { ${exported} } from './${name}.js';
+
+test('a right answer earns 1 and its value, and a short one more', async () => {
+  const stage = await createStage(${exported}, { bonus: 0.5 });
+  const rows = batch({ correct: [1, 0], value: [0.25, 0.25], response: ['1234', ''] });
+  const { reward } = await stage.run(rows, stageEvent());
+  assert.deepEqual([...reward], [1.25 + 0.1, 0.5]);
+});
+
+test('a misspelt parameter is refused', async () => {
+  await assert.rejects(createStage(${exported}, { bonuss: 1 }), /config\\/unknown-key/);
+});
+`;
+}

@@ -1,0 +1,119 @@
+import type { ColumnName } from '../../core/columns.ts';
+import { didYouMean } from '../../core/did-you-mean.ts';
+import { type Place, RlevError } from '../../core/errors.ts';
+import type { Catalogue, StageDefinition, StageKind } from '../../core/stage.ts';
+import type { ResolvedStage } from './resolve-stage.ts';
+
+const order: Record<StageKind, number> = { source: 0, map: 1, select: 1, update: 2 };
+
+/**
+ * Checks that columns flow: one source, first; each stage finds the columns it needs; no stage adds a column that is
+ * there already unless it declares that it replaces it; nothing follows an update.
+ *
+ * @param stages `undefined` for a stage that could not be resolved: what it adds is not known, so that columns which
+ * later stages need are not missed
+ */
+export function checkFlow(stages: readonly (ResolvedStage | undefined)[], catalogue: Catalogue): RlevError[] {
+  return [...orderErrors(stages), ...columnErrors(stages, catalogue)];
+}
+
+/** The columns that a stage needs and adds. */
+export function columnsOf({ definition, params }: ResolvedStage): {
+  readonly needs: readonly ColumnName[];
+  readonly adds: readonly ColumnName[];
+  readonly replaces: readonly ColumnName[];
+} {
+  const adds = definition.kind === 'source' || definition.kind === 'map' ? definition.adds(params) : [];
+  const replaces = definition.kind === 'map' ? (definition.replaces?.(params) ?? []) : [];
+  return { needs: definition.kind === 'source' ? [] : definition.needs(params), adds, replaces };
+}
+
+function orderErrors(stages: readonly (ResolvedStage | undefined)[]): RlevError[] {
+  return stages.flatMap((stage, i) => {
+    if (!stage) return [];
+    const { id, use, place, definition } = stage;
+    const error = (message: string): RlevError =>
+      new RlevError({ code: 'config/order', message, value: use, place });
+    const errors: RlevError[] = [];
+    if ((i === 0) !== (definition.kind === 'source')) {
+      errors.push(
+        error(
+          i === 0
+            ? `The first stage must be a source; ${id} (${use}) is of the kind ${definition.kind}.`
+            : `${id} (${use}) is a source; a pipeline has one, and it stands first.`,
+        ),
+      );
+    }
+    const previous = stages[i - 1];
+    if (previous && order[previous.definition.kind] > order[definition.kind]) {
+      errors.push(
+        error(`${id} (${use}) follows ${previous.id}, which changes the policy and ends the step.`),
+      );
+    }
+    return errors;
+  });
+}
+
+function columnErrors(stages: readonly (ResolvedStage | undefined)[], catalogue: Catalogue): RlevError[] {
+  const errors: RlevError[] = [];
+  const addedBy = new Map<string, ResolvedStage>();
+  let known = true;
+  stages.forEach((stage, i) => {
+    if (!stage) {
+      known = false;
+      return;
+    }
+    const { needs, adds, replaces } = columnsOf(stage);
+    for (const column of needs) {
+      if (!known || column.startsWith('data.') || addedBy.has(column)) continue;
+      const later = stages.slice(i + 1).find((s) => s && columnsOf(s).adds.includes(column));
+      errors.push(
+        new RlevError({
+          code: 'config/columns',
+          message: `${stage.use} needs the column \`${column}\`, which no stage before ${where(stage.place)} adds.`,
+          value: column,
+          place: stage.place,
+          help: later
+            ? `${later.id} (${later.use}) adds it at ${where(later.place)}: move it up.`
+            : waysToAdd(column, [...addedBy.keys()], catalogue),
+        }),
+      );
+    }
+    for (const column of adds) {
+      const earlier = addedBy.get(column);
+      if (earlier && !replaces.includes(column)) {
+        errors.push(
+          new RlevError({
+            code: 'config/columns',
+            message: `${stage.use} adds the column \`${column}\`, which ${earlier.id} (${earlier.use}) has added already.`,
+            value: column,
+            place: stage.place,
+            help: 'Remove one of the two stages.',
+          }),
+        );
+      }
+      addedBy.set(column, stage);
+    }
+  });
+  return errors;
+}
+
+function where({ file, line }: Place): string {
+  return line === undefined ? file : `line ${line}`;
+}
+
+function waysToAdd(column: string, there: readonly string[], catalogue: Catalogue): string {
+  const stages = [...catalogue.values()].filter((definition) => addsByDefault(definition, column));
+  if (stages.length === 0) return didYouMean(column, there);
+  return `A stage that adds it: ${stages.map((s) => s.name).join(', ')}.`;
+}
+
+function addsByDefault(definition: StageDefinition, column: string): boolean {
+  if (definition.kind !== 'source' && definition.kind !== 'map') return false;
+  const params = definition.params.safeParse({});
+  try {
+    return (definition.adds(params.data ?? {}) as readonly string[]).includes(column);
+  } catch {
+    return false;
+  }
+}

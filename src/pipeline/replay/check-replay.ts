@@ -1,0 +1,161 @@
+import { allColumnsOf, type Batch } from '../../core/batch.ts';
+import { type AnyColumns, rowsOf } from '../../core/columns.ts';
+import type { EventDraft, JournalEntry, Json } from '../../log/event-log.ts';
+import { canonicalJson, identityOf } from '../../log/identity.ts';
+import type { RecordedCohort } from '../../log/join.ts';
+import { differsAt, rowValue } from '../../report/column-numbers.ts';
+import type { Cohort, WiredStage } from '../../streams/cohort.ts';
+import type { Deed, Recorder } from '../../streams/record.ts';
+import type { ResolvedStage } from '../file/resolve.ts';
+import type { Recording } from './recording.ts';
+import { sameStage } from './replayer.ts';
+
+/** Where a replay parted from the recording first. */
+export interface ReplayDifference {
+  readonly step: number;
+  readonly stage: string;
+  /** The recorded identity, and the one that the replay gave. */
+  readonly identities: { readonly recorded: string; readonly replayed: string };
+  /** row_id of the first row that differs. */
+  readonly row?: string;
+  readonly column?: string;
+  /** Of a list, the first element that differs. */
+  readonly element?: number;
+  /** Of an update, the metric or field that differs. */
+  readonly field?: string;
+  readonly recorded?: unknown;
+  readonly replayed?: unknown;
+}
+
+export interface ReplayCheck {
+  /** Events that the replay had to give as they were recorded. */
+  readonly compared: number;
+  /** Events that cannot be the recorded ones: their stage, or what it read, was changed. */
+  readonly changed: number;
+  readonly difference: ReplayDifference | undefined;
+}
+
+export interface Checker {
+  /** Computes identities and compares them with the cohort's recorded ones. */
+  recorder(recorded: RecordedCohort): Recorder;
+  readonly result: ReplayCheck;
+}
+
+/**
+ * Holds a replay to the recording. A stage that is as it was, and read what it read, must give the recorded identity;
+ * the first that does not is looked into.
+ *
+ * @param pipeline the stages that are replayed
+ */
+export function checkAgainst(recording: Recording, stages: readonly ResolvedStage[]): Checker {
+  let compared = 0;
+  let changed = 0;
+  let difference: ReplayDifference | undefined;
+  const unchanged = new Set(
+    stages
+      .filter((stage) =>
+        sameStage(
+          stage,
+          recording.pipeline.stages.find(({ id }) => id === stage.id),
+        ),
+      )
+      .map(({ id }) => id),
+  );
+
+  const recorder =
+    (recorded: RecordedCohort): Recorder =>
+    async (wired, cohort, deed) => {
+      const draft = draftOf(wired, cohort, deed);
+      const identity = identityOf(draft);
+      const entry = recording.entryOf(recorded, wired.id);
+      const known = new Set([recording.origin, ...recorded.entries.map((e) => e.identity)]);
+      // a run that was stopped lacks the last stages of a step
+      if (!entry && unchanged.has(wired.id)) return identity;
+      const asRecorded =
+        entry && unchanged.has(wired.id) && deed.parents.every((parent) => known.has(parent));
+      if (!asRecorded) {
+        changed++;
+        return identity;
+      }
+      compared++;
+      if (identity !== entry.identity && !difference) {
+        difference = {
+          step: entry.key.step,
+          stage: wired.id,
+          identities: { recorded: entry.identity, replayed: identity },
+          ...(await firstDifference(recording, entry, draft)),
+        };
+      }
+      return identity;
+    };
+  return {
+    recorder,
+    get result() {
+      return { compared, changed, difference };
+    },
+  };
+}
+
+function draftOf(wired: WiredStage, { event: { step, round, scope } }: Cohort, deed: Deed): EventDraft {
+  const key = { step, round, part: 0, stage: wired.id, scope };
+  return { key, use: wired.definition.name, params: wired.params, ...deed };
+}
+
+async function firstDifference(
+  recording: Recording,
+  entry: JournalEntry,
+  { columns, data }: EventDraft,
+): Promise<Partial<ReplayDifference>> {
+  if (columns && entry.segment) return firstDifferentRow(await recording.log.read(entry), columns);
+  return firstDifferentField(entry.data ?? {}, data ?? {}, '') ?? {};
+}
+
+/** The first row that differs, and the first column of it that does. */
+export function firstDifferentRow(
+  batch: Batch,
+  replayed: AnyColumns,
+): Pick<ReplayDifference, 'row' | 'column' | 'element' | 'recorded' | 'replayed'> {
+  const recorded = allColumnsOf(batch);
+  let first: { i: number; column: string; element: number } | undefined;
+  for (const column of Object.keys(recorded)) {
+    const [a, b] = [recorded[column]!, replayed[column]];
+    if (!b) return { column, recorded: 'a column', replayed: 'none' };
+    const rows = Math.min(rowsOf(a), rowsOf(b), first?.i ?? Infinity);
+    for (let i = 0; i < rows; i++) {
+      const element = differsAt(a, i, b, i);
+      if (element === undefined) continue;
+      first = { i, column, element };
+      break;
+    }
+  }
+  const ids = recorded.row_id as readonly string[];
+  if (!first) {
+    const rows = rowsOf(Object.values(replayed)[0]!);
+    return rows === batch.numRows ? {} : { column: 'row_id', recorded: batch.numRows, replayed: rows };
+  }
+  const { i, column, element } = first;
+  const [a, b] = [rowValue(recorded[column]!, i), rowValue(replayed[column]!, i)];
+  if (element < 0) return { row: ids[i]!, column, recorded: a, replayed: b };
+  const at = (list: unknown): unknown => (list as readonly unknown[])[element];
+  return { row: ids[i]!, column, element, recorded: at(a), replayed: at(b) };
+}
+
+function firstDifferentField(
+  recorded: Json | undefined,
+  replayed: Json | undefined,
+  path: string,
+): Pick<ReplayDifference, 'field' | 'recorded' | 'replayed'> | undefined {
+  if (isObject(recorded) && isObject(replayed)) {
+    for (const key of [...new Set([...Object.keys(recorded), ...Object.keys(replayed)])].sort()) {
+      const found = firstDifferentField(recorded[key], replayed[key], path ? `${path}.${key}` : key);
+      if (found) return found;
+    }
+    return undefined;
+  }
+  const text = (x: Json | undefined): string => (x === undefined ? '' : canonicalJson(x));
+  return text(recorded) === text(replayed) ? undefined : { field: path, recorded, replayed };
+}
+
+function isObject(x: Json | undefined): x is { readonly [key: string]: Json } {
+  return typeof x === 'object' && x !== null && !Array.isArray(x);
+}

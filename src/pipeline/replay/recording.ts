@@ -1,0 +1,152 @@
+import { join } from 'node:path';
+import { type Batch, columnOf } from '../../core/batch.ts';
+import { RlevError } from '../../core/errors.ts';
+import type { Catalogue, StageEvent } from '../../core/stage.ts';
+import type { EventLog, JournalEntry } from '../../log/event-log.ts';
+import { joinedBatch, type RecordedCohort } from '../../log/join.ts';
+import { openRun } from '../../log/run-directory.ts';
+import { type Cohort, emptyCohort } from '../../streams/cohort.ts';
+import { loadPipeline, type Pipeline, type ResolvedStage } from '../file/resolve.ts';
+
+/** A recorded run, open for reading, with the pipeline that made it. */
+export interface Recording {
+  readonly log: EventLog;
+  readonly pipeline: Pipeline;
+  /** The run's first step: 0, or that of the checkpoint which it was forked from. */
+  readonly base: number;
+  /** Identity of that checkpoint, which made the policy of the first step. */
+  readonly origin: string | undefined;
+  /** The recorded event of a stage in a cohort. */
+  entryOf(recorded: RecordedCohort, stage: string): JournalEntry | undefined;
+  /** Names of the columns that each stage recorded, `row_id` only where the stage makes it. */
+  columnsByStage(recorded: RecordedCohort): Promise<ReadonlyMap<string, readonly string[]>>;
+  /**
+   * A cohort as it stood behind some stages, with those of the named columns that are there, and `row_id`; reads no
+   * other stage's.
+   */
+  cohortAfter(
+    stages: readonly string[],
+    recorded: RecordedCohort,
+    names: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Cohort>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a run for reading.
+ *
+ * @throws RlevError `run/not-found`, `run/corrupt`; `config/*` where the catalogue lacks a stage of the run
+ */
+export async function openRecording(directory: string, catalogue: Catalogue): Promise<Recording> {
+  const log = await openRun(directory, { write: false });
+  try {
+    const pipeline = await loadPipeline(recordedPipeline(directory), { catalogue });
+    return recordingOf(log, pipeline, await forkOf(log));
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+/** The pipeline file of a run. */
+export function recordedPipeline(directory: string): string {
+  return join(directory, 'pipeline.yaml');
+}
+
+/** The checkpoint that a fork begins with: its first event. */
+async function forkOf(log: EventLog): Promise<JournalEntry | undefined> {
+  for await (const entry of log.entries()) return entry.data?.forkedFrom === undefined ? undefined : entry;
+  return undefined;
+}
+
+function recordingOf(log: EventLog, pipeline: Pipeline, fork: JournalEntry | undefined): Recording {
+  const base = fork?.key.step ?? 0;
+  const byId = new Map(pipeline.stages.map((stage) => [stage.id, stage]));
+  const schemas = new Map<string, readonly string[]>();
+
+  const entryOf = (recorded: RecordedCohort, stage: string): JournalEntry | undefined =>
+    recorded.entries.findLast((entry) => entry.key.stage === stage);
+
+  /** Every event of a stage has the same columns: one is looked at. */
+  const columnsByStage = async (
+    recorded: RecordedCohort,
+  ): Promise<ReadonlyMap<string, readonly string[]>> => {
+    for (const entry of recorded.entries) {
+      if (!entry.segment || schemas.has(entry.key.stage)) continue;
+      const names = (await log.read(entry)).schema.fields.map((field) => field.name);
+      const makesRows = adds(byId.get(entry.key.stage)).includes('row_id');
+      schemas.set(entry.key.stage, makesRows ? names : names.filter((name) => name !== 'row_id'));
+    }
+    return schemas;
+  };
+
+  return {
+    log,
+    pipeline,
+    base,
+    origin: fork?.identity,
+    entryOf,
+    columnsByStage,
+    cohortAfter: async (stages, recorded, names, signal) => {
+      const origin = recorded.step === base ? fork?.identity : undefined;
+      const cohort = emptyCohort(eventOf(pipeline, base, recorded, signal), origin);
+      if (stages.length === 0) return cohort;
+      const columns = await columnsByStage(recorded);
+      const wanted = new Set(['row_id', ...names]);
+      const producers = new Map(cohort.producers);
+      const there = new Set<string>();
+      const entries: JournalEntry[] = [];
+      const last = stages.findLast((id) => columns.has(id));
+      for (const id of stages) {
+        const entry = entryOf(recorded, id);
+        if (!entry) throw notRecorded(log, recorded, id, byId.has(id));
+        const own = columns.get(id) ?? [];
+        if (entry.kind === 'select') producers.set('row_id', entry.identity);
+        for (const name of own) producers.set(name, entry.identity);
+        for (const name of own) if (wanted.has(name)) there.add(name);
+        // the last one says which rows there are
+        if (entry.kind === 'select' || id === last || own.some((name) => wanted.has(name)))
+          entries.push(entry);
+      }
+      const found = ['row_id', ...[...there].filter((name) => name !== 'row_id')];
+      const batch = await joinedBatch(log, { ...recorded, entries }, { columns: found });
+      return { ...cohort, batch, producers };
+    },
+    close: () => log.close(),
+  };
+}
+
+function adds(stage: ResolvedStage | undefined): readonly string[] {
+  const definition = stage?.definition;
+  return definition?.kind === 'source' || definition?.kind === 'map' ? definition.adds(stage!.params) : [];
+}
+
+/** The event that a cohort was: the policy that sampled it follows from the number in flight. */
+function eventOf(
+  { run, stages }: Pipeline,
+  base: number,
+  { step, round }: RecordedCohort,
+  signal: AbortSignal,
+): StageEvent {
+  const trains = stages.at(-1)!.definition.kind === 'update';
+  const policyVersion = trains ? Math.max(base, step - run.inFlight + 1) : base;
+  return { step, round, scope: 'train', seed: run.seed, policyVersion, signal };
+}
+
+function notRecorded(log: EventLog, { step }: RecordedCohort, stage: string, known: boolean): RlevError {
+  return new RlevError({
+    code: 'run/not-found',
+    message: known
+      ? `Step ${step} of ${log.directory} stopped before the stage ${stage}.`
+      : `${log.directory} has no stage ${stage}.`,
+    value: stage,
+    help: known ? 'Leave the step out: --steps.' : `Replay it too: --from ${stage}.`,
+  });
+}
+
+/** What rows are sorted into buckets by: points where there are any, else the value; NaN where there is neither. */
+export function keysOf(batch: Batch): Float64Array {
+  const name = (['points', 'value'] as const).find((column) => batch.getChild(column));
+  return name ? columnOf(batch, name) : new Float64Array(batch.numRows).fill(NaN);
+}

@@ -1,0 +1,278 @@
+import { existsSync } from 'node:fs';
+import { basename, relative, resolve as resolvePath } from 'node:path';
+import { RlevError } from '../../core/errors.ts';
+import type { Catalogue } from '../../core/stage.ts';
+import { parseAddress } from '../../log/address.ts';
+import type { EventLog, JournalEntry } from '../../log/event-log.ts';
+import { canonicalJson, sha256 } from '../../log/identity.ts';
+import { cohortsOf, type RecordedCohort } from '../../log/join.ts';
+import { originOf } from '../../log/origin.ts';
+import { createRun } from '../../log/run-directory.ts';
+import type { ColumnsDiff } from '../../report/column-diff.ts';
+import type { Cohort } from '../../streams/cohort.ts';
+import { type Recorder, recordInto, recordNothing } from '../../streams/record.ts';
+import { cancellable } from '../cancellable.ts';
+import { loadPipeline, type Pipeline } from '../file/resolve.ts';
+import { checkpointFolder, loadCheckpoint } from '../run/checkpoint.ts';
+import { checkAgainst, type ReplayCheck } from './check-replay.ts';
+import { measureOffPolicy, type OffPolicy } from './off-policy.ts';
+import { openRecording, type Recording, recordedPipeline } from './recording.ts';
+import { ReplayChanges } from './replay-changes.ts';
+import { type ReplayedStage, ReplayFigures } from './replay-figures.ts';
+import { openReplayer, type Replayer, type ReplayRange } from './replayer.ts';
+
+export interface ReplayOptions extends ReplayRange {
+  readonly catalogue: Catalogue;
+  /** A pipeline file whose stages are replayed; default: the run's own. */
+  readonly pipeline?: string;
+  /** Overrides, as `--set` takes them. */
+  readonly set?: readonly string[];
+  /** First and last step, both included; default: all. */
+  readonly steps?: { readonly from: number; readonly to: number };
+  /** Compare identities with the recorded ones. */
+  readonly check?: boolean;
+  /** Where the replay is recorded as a run of its own; must not exist. Default: it is not. */
+  readonly directory?: string;
+  /** Compare columns with the recorded ones, by value; true by default. */
+  readonly compare?: boolean;
+  readonly signal?: AbortSignal;
+  notice?(message: string): void;
+  onStep?(step: number, cohort: Cohort): void;
+}
+
+export interface ReplayResult {
+  /** The run that was replayed. */
+  readonly run: string;
+  readonly from: string;
+  readonly to: string;
+  readonly steps: number;
+  readonly rollouts: number;
+  readonly seconds: number;
+  /** Whether a stage asked for the policy. */
+  readonly policy: boolean;
+  readonly stages: readonly ReplayedStage[];
+  /** Human-aligned accuracy sum(v * correct) / sum(v) over all rollouts; null where nothing has value. */
+  readonly h_accuracy: number | null;
+  /** What differs from the recording; undefined where `compare` is false. */
+  readonly changes: ColumnsDiff | undefined;
+  readonly check: ReplayCheck | undefined;
+  /** One an update of the policy. */
+  readonly off_policy: readonly OffPolicy[];
+  /** Where the replay is recorded. */
+  readonly directory: string | undefined;
+}
+
+/** Columns beside those that the stages need, for figures and buckets. */
+const alongside = ['points', 'value', 'correct'];
+
+/**
+ * Runs later stages of a pipeline on the recorded cohorts of a run, one cohort at a time: memory does not grow with
+ * the run. Earlier columns come from the log; the policy is opened only where a stage asks for it.
+ *
+ * Through an update stage the replay is off-policy after the first update, because the rollouts stay those of the
+ * recorded policy: each step then has its importance ratios.
+ *
+ * @param run a run directory, or RUN@STEP for one step of it
+ * @throws RlevError `run/not-found`, `run/corrupt`, `config/*`, `data/*`; `run/cancelled` when the signal fires
+ */
+export function replay(run: string, options: ReplayOptions): Promise<ReplayResult> {
+  return cancellable(options.signal, 'The replay', (signal) => replayUnder(signal, run, options));
+}
+
+async function replayUnder(signal: AbortSignal, run: string, options: ReplayOptions): Promise<ReplayResult> {
+  const address = parseAddress(run);
+  const only = address.step === undefined ? undefined : { from: address.step, to: address.step };
+  const steps = options.steps ?? only ?? { from: 0, to: Number.MAX_SAFE_INTEGER };
+  const recording = await openRecording(address.run, options.catalogue);
+  let replayer: Replayer | undefined;
+  let log: EventLog | undefined;
+  try {
+    const pipeline = await loadPipeline(options.pipeline ?? recordedPipeline(address.run), options);
+    const notice = options.notice ?? (() => undefined);
+    for (const message of pipeline.notices) notice(message);
+    replayer = await openReplayer(recording, pipeline, { ...options, notice, signal });
+    if (updates(replayer)) {
+      notice(
+        'The rollouts stay those of the recorded policy: where anything differs from the recording, every update after the first is off-policy. See the importance ratios.',
+      );
+      await startPolicy(replayer, recording, steps.from);
+    }
+    if (options.directory !== undefined) {
+      log = await recordAs(options.directory, recording, pipeline, replayer);
+    }
+    return await replayAll(recording, replayer, log, { ...options, notice, steps });
+  } finally {
+    await replayer?.close();
+    await recording.close();
+    await log?.close();
+  }
+}
+
+async function replayAll(
+  recording: Recording,
+  replayer: Replayer,
+  log: EventLog | undefined,
+  options: ReplayOptions & Required<Pick<ReplayOptions, 'notice' | 'steps'>>,
+): Promise<ReplayResult> {
+  const { stages } = replayer;
+  const figures = new ReplayFigures(stages);
+  const changes = options.compare === false ? undefined : new ReplayChanges(recording, stages);
+  const resolved = stages.map(({ id, definition, params, place }) => ({
+    id,
+    use: definition.name,
+    definition,
+    params,
+    place,
+  }));
+  const check = options.check ? checkAgainst(recording, resolved) : undefined;
+  const offPolicy: OffPolicy[] = [];
+  const started = performance.now();
+  let count = 0;
+  const load = async (recorded: RecordedCohort) => {
+    if (!isWhole(recorded, recording, replayer, options.notice)) return undefined;
+    const input = await replayer.input(recorded, alongside);
+    return { recorded, input, before: (await changes?.read(recorded)) ?? [] };
+  };
+  for await (const loaded of ahead(cohortsOf(recording.log, { scope: 'train', ...options.steps }), load)) {
+    if (!loaded) continue;
+    const { recorded, input, before } = loaded;
+    const record = recorderOf(recorded, log, check);
+    let cohort = input;
+    for (const wired of stages) {
+      if (wired.definition.kind === 'update' && cohort.batch.getChild('sampled_logprobs')) {
+        offPolicy.push(await measureOffPolicy(await replayer.openPolicy(), cohort));
+      }
+      const start = performance.now();
+      cohort = await replayer.apply(wired, cohort, record);
+      figures.stage(wired, cohort, performance.now() - start);
+    }
+    figures.cohort(cohort);
+    changes?.add(before, cohort);
+    count++;
+    options.onStep?.(recorded.step, cohort);
+    if (check?.result.difference) break;
+  }
+  if (count === 0) {
+    throw new RlevError({
+      code: 'run/not-found',
+      message: `${recording.log.directory} has no whole step among those to replay.`,
+      value: options.steps,
+      help: 'See what is there: rlev log list RUN.',
+    });
+  }
+  return {
+    run: recording.log.directory,
+    from: stages[0]!.id,
+    to: stages.at(-1)!.id,
+    steps: count,
+    ...figures.result(),
+    seconds: (performance.now() - started) / 1000,
+    policy: replayer.policy !== undefined,
+    changes: changes?.result(),
+    check: check?.result,
+    off_policy: offPolicy,
+    directory: log?.directory,
+  };
+}
+
+/** What `load` makes of each item, the next one being loaded while one is worked on. */
+async function* ahead<T, U>(items: AsyncIterable<T>, load: (item: T) => Promise<U>): AsyncGenerator<U> {
+  let next: Promise<U> | undefined;
+  for await (const item of items) {
+    const loaded = next;
+    next = load(item);
+    // who waits for it gets its failure, if anybody still does
+    next.catch(() => undefined);
+    if (loaded) yield await loaded;
+  }
+  if (next) yield await next;
+}
+
+/** Whether a cohort has what comes before the replayed stages: a run that was stopped can end inside a step. */
+export function isWhole(
+  recorded: RecordedCohort,
+  recording: Recording,
+  { before, stages }: Replayer,
+  notice: (message: string) => void,
+): boolean {
+  if (recorded.round > 0) {
+    throw new RlevError({
+      code: 'run/mismatch',
+      message: `Step ${recorded.step} was refilled, and a cohort of several rounds cannot be replayed yet.`,
+      value: recorded.round,
+      help: 'Leave the step out: --steps.',
+    });
+  }
+  const known = new Set(recording.pipeline.stages.map(({ id }) => id));
+  const lacking = before.find(({ id }) => known.has(id) && !recording.entryOf(recorded, id));
+  if (!lacking) return true;
+  notice(
+    `Step ${recorded.step} is left out: the run stopped in it before ${stages[0]!.id}, at ${lacking.id}.`,
+  );
+  return false;
+}
+
+function recorderOf(
+  recorded: RecordedCohort,
+  log: EventLog | undefined,
+  check: ReturnType<typeof checkAgainst> | undefined,
+): Recorder {
+  const compare = check?.recorder(recorded);
+  const keep = log && recordInto(log);
+  if (!compare || !keep) return compare ?? keep ?? recordNothing;
+  return async (wired, cohort, deed) => {
+    await compare(wired, cohort, deed);
+    return keep(wired, cohort, deed);
+  };
+}
+
+function updates({ stages }: Replayer): boolean {
+  return stages.some(({ definition }) => definition.kind === 'update');
+}
+
+/** The policy as it was before the first replayed step: the starting one, or that of the run's checkpoint. */
+async function startPolicy(replayer: Replayer, { log, base }: Recording, from: number): Promise<void> {
+  const step = Math.max(base, from);
+  const checkpoint = step === 0 ? undefined : await checkpointAt(log, step);
+  const policy = await replayer.openPolicy();
+  if (checkpoint) await loadCheckpoint(log.directory, checkpoint, { policy, stages: replayer.stages });
+}
+
+async function checkpointAt(log: EventLog, step: number): Promise<JournalEntry> {
+  const kept: number[] = [];
+  for await (const entry of log.entries()) {
+    if (entry.kind !== 'checkpoint' || !existsSync(checkpointFolder(log.directory, entry))) continue;
+    if (entry.key.step === step) return entry;
+    kept.push(entry.key.step);
+  }
+  throw new RlevError({
+    code: 'run/not-found',
+    message: `To update the policy from step ${step} on, the replay needs it as it was then, and the run keeps no checkpoint of that.`,
+    value: step,
+    help: `Begin where there is one: ${['step 0', ...kept].join(', ')}.`,
+  });
+}
+
+/** A run directory for a replay; its header counts the recording among the data. */
+async function recordAs(
+  directory: string,
+  { log }: Recording,
+  pipeline: Pipeline,
+  replayer: Replayer,
+): Promise<EventLog> {
+  const { data, policy } = log.header;
+  const origin = await originOf({
+    data: { ...data, [`replay of ${basename(resolvePath(log.directory))}`]: runHash(log) },
+    policy: replayer.policy?.info.weightsHash ?? policy,
+  });
+  const base = relative(resolvePath(directory), pipeline.base) || '.';
+  const own = await createRun(directory, origin, pipeline.toYaml(base));
+  const stages = replayer.stages.map(({ id }) => id);
+  await own.note({ what: 'replay', of: resolvePath(log.directory), stages });
+  return own;
+}
+
+/** What stands for a run: the hash of its header. */
+function runHash({ header }: EventLog): string {
+  return sha256(canonicalJson(header));
+}

@@ -1,0 +1,53 @@
+import { expect } from 'chai';
+import { parse } from 'yaml';
+import { describeStage } from '../../../src/pipeline/explain/describe-stage.ts';
+import { builtInStages } from '../../../src/stages/catalogue.ts';
+
+describe('the description of a stage', () => {
+  for (const [name, definition] of builtInStages) {
+    it(`has an example whose parameters the stage takes: ${name}`, async () => {
+      const { example } = await describeStage(name, builtInStages);
+      const [stage] = Object.values(parse(example).stages as Record<string, Record<string, unknown>>);
+      const { use, ...params } = stage!;
+      expect(use).to.equal(name);
+      expect(definition.params.safeParse(params).success).to.equal(true);
+    });
+  }
+
+  it('gives types, bounds and defaults of parameters, also of those inside others', async () => {
+    const { parameters } = await describeStage('optimize/policy-gradient', builtInStages);
+    const [lr] = parameters.filter((p) => p.name === 'adamw.lr');
+    expect(lr).to.deep.equal({
+      name: 'adamw.lr',
+      type: 'number above 0',
+      default: '0.0001',
+      required: false,
+      description: 'Learning rate at its highest.',
+    });
+    const { parameters: prompts } = await describeStage('prompts/exam', builtInStages);
+    expect(prompts.map((p) => [p.name, p.type, p.required])).to.deep.include.members([
+      ['file', 'path of a file', true],
+      ['perStep', 'whole number from 1 | "all"', false],
+    ]);
+  });
+
+  it('gives the losses that an update can take', async () => {
+    const { parts } = await describeStage('optimize/policy-gradient', builtInStages);
+    const clip = parts.find((p) => p.name === 'loss/ppo-clip')!;
+    expect(clip.parameters.map((p) => p.name)).to.include.members(['clip', 'dualClip', 'aggregate']);
+  });
+
+  it('tells columns that it adds from those that it gives anew', async () => {
+    const { needs, adds, replaces } = await describeStage('rollout/policy', builtInStages);
+    expect(needs.map((c) => c.name)).to.deep.equal(['row_id', 'group', 'prompt']);
+    expect(replaces.map((c) => c.name)).to.deep.equal(['row_id']);
+    expect(adds.map((c) => c.name))
+      .to.include('response')
+      .and.not.include('row_id');
+  });
+
+  it('guesses what was meant', async () => {
+    const error = await describeStage('advantage/rlo', builtInStages).catch((e: unknown) => e);
+    expect(error).to.have.property('help', 'Did you mean `advantage/rloo`?');
+  });
+});

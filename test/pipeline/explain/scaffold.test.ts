@@ -1,0 +1,48 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import { newPipeline, newStage } from '../../../src/pipeline/explain/scaffold.ts';
+import { lint } from '../../../src/pipeline/lint/lint.ts';
+import { builtInStages } from '../../../src/stages/catalogue.ts';
+
+const run = promisify(execFile);
+
+describe('rlev new', () => {
+  let folder: string;
+  before(() => {
+    mkdirSync('node_modules/.cache', { recursive: true });
+    folder = mkdtempSync(resolve('node_modules/.cache/new-'));
+    // A package of its own, in which `rlev` is the source beside.
+    const library = join(folder, 'node_modules/rlev');
+    mkdirSync(library, { recursive: true });
+    const exports = { '.': './index.ts', './testing': './testing.ts' };
+    writeFileSync(join(library, 'package.json'), JSON.stringify({ name: 'rlev', type: 'module', exports }));
+    writeFileSync(join(library, 'index.ts'), `export * from '${resolve('src/index.ts')}';\n`);
+    writeFileSync(join(library, 'testing.ts'), `export * from '${resolve('src/testing/index.ts')}';\n`);
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('begins a pipeline in which lint finds nothing', async () => {
+    const [file] = await newPipeline(join(folder, 'experiments/mine'));
+    expect(await lint(file!, { catalogue: builtInStages })).to.deep.equal([]);
+  });
+
+  it('begins a stage whose test passes', async () => {
+    const [, test] = await newStage(join(folder, 'stages/length-bonus'));
+    const { stdout } = await run(process.execPath, ['--import', 'tsx', '--test', test!], { cwd: folder });
+    expect(stdout)
+      .to.match(/pass 2/)
+      .and.match(/fail 0/);
+  });
+
+  it('overwrites nothing, and takes no name that cannot be exported', async () => {
+    await newStage(join(folder, 'twice'));
+    const twice = await newStage(join(folder, 'twice')).catch((e: unknown) => e);
+    expect(twice).to.have.property('code', 'usage/arguments');
+    const odd = await newStage(join(folder, 'My stage')).catch((e: unknown) => e);
+    expect(odd).to.have.property('help').that.includes('length-bonus');
+  });
+});

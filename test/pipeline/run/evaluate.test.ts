@@ -1,0 +1,23 @@
+import { expect } from 'chai';
+import type { RlevError } from '../../../src/core/errors.ts';
+import { evaluate } from '../../../src/pipeline/run/evaluate.ts';
+import { builtInStages } from '../../../src/stages/catalogue.ts';
+
+describe('pipeline/evaluate', () => {
+  it('names what is wrong with its options, and no file that nobody wrote', async () => {
+    const options = {
+      catalogue: builtInStages,
+      policy: 'fixtures/models/tiny-llama',
+      data: 'fixtures/exams/smoke.jsonl',
+      temperature: -1,
+      verify: 'verify/nummeric',
+    };
+    const error: RlevError = await evaluate(options).then(
+      () => expect.fail('It took them.'),
+      (thrown) => thrown,
+    );
+    expect(error.message).to.match(/^config\/type: .*temperature is -1/m);
+    expect(error.message).to.match(/^config\/unknown-stage: .*verify\/nummeric/m);
+    expect(error.message).to.include('Did you mean `verify/numeric`?');
+  });
+});
