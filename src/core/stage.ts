@@ -101,6 +101,12 @@ interface Described<P> {
   readonly name: string;
   /** What it does, in one sentence. */
   readonly summary: string;
+  /** What it computes, in a line: `A_i = R_i - mean of the others`. Every estimator, value and reward has one. */
+  readonly formula?: string;
+  /** Where that is from, paper or program: `Ahmadian et al., "Back to basics", arXiv 2402.14740`. */
+  readonly source?: string;
+  /** How it stands under `stages:`, in YAML, where required parameters with guessed values would not do. */
+  readonly example?: string;
   /** A strict object schema: parameters as in the pipeline file, with defaults and descriptions. */
   readonly params: z.ZodType<P>;
   /** Parameters that name one of several things by a `use` of its own, such as a loss: what there is, by its name. */
@@ -110,6 +116,9 @@ interface Described<P> {
 /** What the checker must know of a part, such as a loss. */
 export interface PartDefinition {
   readonly doc: string;
+  /** As of a stage. */
+  readonly formula?: string;
+  readonly source?: string;
   readonly params: z.ZodType;
   /** Inputs that it reads: `advantage`, and `oldLogprobs` where it weighs by the ratio to the policy that sampled. */
   readonly needs: readonly string[];

@@ -33,6 +33,9 @@ export type LossColumn = 'advantage' | 'oldLogprobs';
 export interface LossDefinition<P extends AggregateParams = AggregateParams> {
   readonly use: string;
   readonly doc: string;
+  /** The loss of a token, and where it is from: for the catalogue. */
+  readonly formula?: string;
+  readonly source?: string;
   readonly params: z.ZodType<P>;
   readonly needs: readonly LossColumn[];
   /** Parameters that act only where the ratio to the policy before the update is not 1. */
