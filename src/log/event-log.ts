@@ -36,6 +36,8 @@ export interface EventDraft {
   readonly columns?: AnyColumns;
   /** Specs of the columns that are not in the vocabulary. */
   readonly specs?: Specs;
+  /** False: only their identity is recorded, not the columns themselves. */
+  readonly keep?: boolean;
   /**
    * The rest: row ids of a `select`; metrics, version and hash of an `update`. Part of the identity, so it must be
    * the same in an equal run: seconds and dates go to `note`.
@@ -66,7 +68,7 @@ export interface JournalEntry {
   readonly use: string;
   /** sha256, in hex, of stage, parameters, parents and content: equal in every equal run. */
   readonly identity: string;
-  /** Of an event with columns. */
+  /** Of an event with columns; one of kind `columns` without it kept only their identity. */
   readonly segment?: Segment;
   readonly data?: JsonObject;
 }
@@ -147,7 +149,8 @@ export interface EventLog {
   /**
    * The columns of an event, hash first.
    *
-   * @throws RlevError `run/corrupt` with file and offset; `run/not-found` for an event without columns.
+   * @throws RlevError `run/corrupt` with file and offset; `run/not-found` for an event whose columns were not kept or pruned,
+   *   or that has none.
    */
   read(entry: JournalEntry): Promise<Batch>;
 

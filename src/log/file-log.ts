@@ -118,7 +118,8 @@ export function fileLog(files: LogFiles, state: FileLogState, writing: Writing |
   const append = async (draft: EventDraft): Promise<JournalEntry> => {
     refuseUnlessWriting();
     const pick = checked(draft);
-    const messages = draft.columns && toMessages(encode(draft.columns, draft.specs));
+    const kept = draft.keep === false ? undefined : draft.columns;
+    const messages = kept && toMessages(encode(kept, draft.specs));
     const event = { ...pick, identity: identityOf(draft) };
     return new Promise((resolve, reject) => {
       pending.push({ event, messages, resolve, reject });

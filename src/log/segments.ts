@@ -129,18 +129,12 @@ export function openStreams(
 /**
  * The columns of an event: hash first, then Arrow.
  *
- * @throws RlevError `run/corrupt` with file and offset; `run/not-found` for an event without columns.
+ * @throws RlevError `run/corrupt` with file and offset; `run/not-found` for an event whose columns were not kept or
+ *   pruned, or that has none.
  */
 export async function readSegment(files: LogFiles, directory: string, entry: JournalEntry): Promise<Batch> {
   const { segment } = entry;
-  if (!segment) {
-    throw new RlevError({
-      code: 'run/not-found',
-      message: `Event ${entry.seq} (${entry.kind} of ${entry.key.stage}) has no columns.`,
-      value: entry.key,
-      ...(entry.data && { help: `It says ${show(entry.data, 400)}.` }),
-    });
-  }
+  if (!segment) throw withoutColumns(directory, entry);
   const path = `${directory}/${segment.file}`;
   const size = (await files.size(path)) ?? 0;
   if (size === 0 && (await prunedFiles(files, directory)).has(segment.file)) {
@@ -171,6 +165,23 @@ export async function readSegment(files: LogFiles, directory: string, entry: Jou
   if (batch.numRows === segment.rows) return batch;
   const what = `Event ${entry.seq} has ${batch.numRows} rows, not ${segment.rows}.`;
   throw corrupt(path, undefined, segment.offset, what);
+}
+
+function withoutColumns(directory: string, { seq, kind, key, data }: JournalEntry): RlevError {
+  if (kind === 'columns') {
+    return new RlevError({
+      code: 'run/not-found',
+      message: `The columns of event ${seq} (${key.stage}, step ${key.step}) were not kept.`,
+      value: key,
+      help: `rlev replay ${directory} computes them again.`,
+    });
+  }
+  return new RlevError({
+    code: 'run/not-found',
+    message: `Event ${seq} (${kind} of ${key.stage}) has no columns.`,
+    value: key,
+    ...(data && { help: `It says ${show(data, 400)}.` }),
+  });
 }
 
 export function missingBytes(path: string, size: number, end: number): RlevError {

@@ -127,6 +127,25 @@ export function eventLogContract(name: string, make: () => Promise<LogUnderTest>
       expect(await all(again)).to.deep.equal(entries);
     });
 
+    it('records of columns that are not to be kept their identity alone', async () => {
+      const { log, reopen } = await make();
+      const dropped = await log.append(columnsDraft(0, { keep: false }));
+      const kept = await log.append(columnsDraft(1));
+      expect(dropped).to.not.have.property('segment');
+      await log.close();
+      const again = await reopen(true);
+      expect(await all(again)).to.deep.equal([dropped, kept]);
+      const error = (await again.read(dropped).catch((e: unknown) => e)) as RlevError;
+      expect(error.code).to.equal('run/not-found');
+      expect(error.summary).to.include('were not kept');
+      expect(error.help).to.match(/^rlev replay .* computes them again/);
+      await again.close();
+
+      const other = await make();
+      expect((await other.log.append(columnsDraft(0))).identity).to.equal(dropped.identity);
+      await other.log.close();
+    });
+
     it('has no columns to read in an update', async () => {
       const { log } = await make();
       const entry = await log.append(updateDraft(0));
