@@ -14,6 +14,8 @@ import { aggregateParams, clipParam, defineLoss, withLength } from './loss.ts';
 export const cispo = defineLoss({
   use: 'loss/cispo',
   doc: 'CISPO: the policy gradient weighed by the clipped ratio to the policy before the update',
+  formula: '-stopgrad(clip(rho, 1 - lo, 1 + hi)) A log pi',
+  source: 'MiniMax-M1, arXiv 2506.13585',
   needs: ['advantage', 'oldLogprobs'],
   ofRatio: ['clip'],
   params: withLength(z.strictObject({ clip: clipParam([0.2, 0.2]), ...aggregateParams })),

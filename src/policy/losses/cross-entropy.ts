@@ -6,6 +6,8 @@ import { aggregateParams, defineLoss, withLength } from './loss.ts';
 export const crossEntropy = defineLoss({
   use: 'loss/cross-entropy',
   doc: 'negative log-probability of the response, for supervised training',
+  formula: '-log pi',
+  source: 'maximum likelihood',
   needs: [],
   params: withLength(z.strictObject(aggregateParams)),
   perToken: ({ logprobs }) => ({ loss: tf.neg(logprobs), metrics: {} }),

@@ -16,6 +16,8 @@ import { clipParam, defineLoss } from './loss.ts';
 export const gspo = defineLoss({
   use: 'loss/gspo',
   doc: "GSPO: the clipped surrogate of a whole response's ratio to the policy before the update",
+  formula: 'max(-A r, -A clip(r, 1 - lo, 1 + hi)), r = exp(mean over the response of log rho)',
+  source: 'Zheng et al., arXiv 2507.18071',
   needs: ['advantage', 'oldLogprobs'],
   ofRatio: ['clip'],
   params: z.strictObject({

@@ -10,6 +10,8 @@ import { aggregateParams, defineLoss, withLength } from './loss.ts';
 export const importanceSampling = defineLoss({
   use: 'loss/importance-sampling',
   doc: 'advantage times the ratio to the policy before the update, unbounded',
+  formula: '-A rho',
+  source: 'Schulman et al., arXiv 1707.06347, equation 6',
   needs: ['advantage', 'oldLogprobs'],
   params: withLength(z.strictObject(aggregateParams)),
   perToken({ logRatio, advantages }) {

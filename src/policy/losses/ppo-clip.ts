@@ -14,6 +14,9 @@ import { aggregateParams, clipParam, defineLoss, withLength } from './loss.ts';
 export const ppoClip = defineLoss({
   use: 'loss/ppo-clip',
   doc: "PPO's clipped surrogate of the ratio to the policy before the update",
+  formula: 'max(-A rho, -A clip(rho, 1 - lo, 1 + hi)); with dualClip c at most -A c where A < 0',
+  source:
+    'Schulman et al., arXiv 1707.06347; dual clip: Ye et al., arXiv 1912.09729; hi above lo: DAPO, arXiv 2503.14476',
   needs: ['advantage', 'oldLogprobs'],
   ofRatio: ['clip', 'dualClip'],
   params: withLength(

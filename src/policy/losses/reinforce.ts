@@ -9,6 +9,8 @@ import { aggregateParams, defineLoss, withLength } from './loss.ts';
 export const reinforce = defineLoss({
   use: 'loss/reinforce',
   doc: 'advantage times log-probability, for a single update on fresh samples',
+  formula: '-A log pi',
+  source: 'Williams, "Simple statistical gradient-following algorithms", 1992',
   needs: ['advantage'],
   params: withLength(z.strictObject(aggregateParams)),
   perToken: ({ logprobs, advantages }) => ({

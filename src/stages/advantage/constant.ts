@@ -5,6 +5,8 @@ import { defineMap } from '../../core/stage.ts';
 export const constant = defineMap({
   name: 'advantage/constant',
   summary: 'The same advantage for every token, whatever the reward: for smoke tests.',
+  formula: 'A_t = value',
+  source: 'the constant advantage that prime-rl #3521 asks for',
   params: z.strictObject({
     value: z.number().default(1).describe('The advantage of every response token.'),
   }),

@@ -20,6 +20,9 @@ export const drGrpoAdvantages = centreGroups;
 export const drGrpo = defineMap({
   name: 'advantage/dr-grpo',
   summary: 'Advantage of a response: its reward minus the mean of its group, divided by nothing.',
+  formula: 'A_i = R_i - mean of its group',
+  source: 'Liu et al., "Understanding R1-Zero-like training", arXiv 2503.20783',
+  example: 'advantage: { use: advantage/dr-grpo }',
   params: z.strictObject({
     preset: presetParam('verl', 'openrlhf', 'trl'),
     singleton: singletonParam,

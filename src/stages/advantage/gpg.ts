@@ -29,6 +29,9 @@ export const gpg = defineMap({
   name: 'advantage/gpg',
   summary:
     'Advantage of a response: its reward minus the mean of its group, over the share of rewards not 0.',
+  formula: 'A_i = (R_i - mean of its group) * N / (number of the N rewards of the batch that are not 0)',
+  source: 'Chu et al., "GPG", arXiv 2504.02546',
+  example: 'advantage: { use: advantage/gpg }',
   params: z.strictObject({
     preset: presetParam('verl'),
     singleton: singletonParam,

@@ -31,6 +31,9 @@ export function weightedGrpoAdvantages(
 export const grpoWeighted = defineMap({
   name: 'advantage/grpo-weighted',
   summary: 'Advantage of a response: s(x) times its correctness, normalised within its group (GRPO).',
+  formula: 'A_i = s(x) * (c_i - mean) / (sd + eps), mean and sd of the correctness c over its group',
+  source: 'GRPO, arXiv 2402.03300, with the scale of RLEV, arXiv 2510.20187, outside the normalisation',
+  example: 'advantage: { use: advantage/grpo-weighted }',
   params: z.strictObject({
     preset: presetParam('verl', 'openrlhf', 'trl'),
     eps: groupEpsParam,

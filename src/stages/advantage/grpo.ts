@@ -61,6 +61,9 @@ export const grpo = defineMap({
   name: 'advantage/grpo',
   summary:
     'Advantage of a response: its reward minus the mean of its group, over a standard deviation or not.',
+  formula: 'A_i = (R_i - mean) / (sd + eps), mean and sd over its group',
+  source: 'Shao et al., "DeepSeekMath", arXiv 2402.03300; `std: batch`: Liu et al., arXiv 2508.08221',
+  example: 'advantage: { use: advantage/grpo, std: false }',
   params: z.strictObject({
     preset: presetParam('verl', 'openrlhf', 'trl'),
     std: z

@@ -27,6 +27,9 @@ export function maxRlAdvantages(rewards: Float64Array, groups: Int32Array): Floa
 export const maxRl = defineMap({
   name: 'advantage/maxrl',
   summary: 'Advantage of a response: its reward minus the mean of its group, over that mean.',
+  formula: 'A_i = (R_i - mean) / mean over its group; 0 where the mean is not above 0',
+  source: 'Tajwar et al., "Maximum likelihood reinforcement learning", 2026',
+  example: 'advantage: { use: advantage/maxrl }',
   params: z.strictObject({}),
   needs: () => ['group', 'reward', 'response_tokens'],
   adds: () => ['advantage'],

@@ -45,6 +45,9 @@ type Needed = 'group' | 'reward' | 'response_tokens' | 'loss_mask';
 export const opo = defineMap({
   name: 'advantage/opo',
   summary: 'Advantage of a response: its reward minus the mean of its group, weighted by length.',
+  formula: 'A_i = R_i - sum(L_j R_j) / sum(L_j) over its group, L the number of tokens',
+  source: 'Hao et al., "On-policy RL with optimal reward baseline", arXiv 2505.23585',
+  example: 'advantage: { use: advantage/opo }',
   params: z.strictObject({
     preset: presetParam('verl'),
     singleton: singletonParam,

@@ -34,6 +34,9 @@ export function passAtKAdvantages(rewards: Float64Array, groups: Int32Array, eps
 export const passAtK = defineMap({
   name: 'advantage/pass-at-k',
   summary: 'Advantage of the best response to a prompt: its reward minus the second best; of all others 0.',
+  formula: 'A of the best of a group = its R - the second best R; of all others 0',
+  source: 'Tang et al., arXiv 2503.19595',
+  example: 'advantage: { use: advantage/pass-at-k }',
   params: z.strictObject({
     preset: presetParam('verl'),
     std: z

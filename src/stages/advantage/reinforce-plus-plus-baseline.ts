@@ -46,6 +46,9 @@ export const reinforcePlusPlusBaseline = defineMap({
   name: 'advantage/reinforce++-baseline',
   summary:
     'Advantage of a token: its reward minus the mean of its group, whitened over the tokens of the batch.',
+  formula: 'A_t = whiten(R - mean of its group) over all response tokens of the batch',
+  source: 'Hu, "REINFORCE++", arXiv 2501.03262',
+  example: 'advantage: { use: advantage/reinforce++-baseline }',
   params: z.strictObject({
     preset: presetParam('verl', 'openrlhf'),
     std: whiteningStdParam,

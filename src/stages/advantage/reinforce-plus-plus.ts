@@ -36,6 +36,9 @@ export function reinforcePlusPlusAdvantages(
 export const reinforcePlusPlus = defineMap({
   name: 'advantage/reinforce++',
   summary: 'Advantage of a token: its discounted return, whitened over all response tokens of the batch.',
+  formula: 'A_t = whiten(G_t) over all response tokens of the batch, G_t = r_t + gamma G_{t+1}',
+  source: 'Hu, "REINFORCE++", arXiv 2501.03262',
+  example: 'advantage: { use: advantage/reinforce++ }',
   params: z.strictObject({
     preset: presetParam('verl', 'openrlhf'),
     gamma: z

@@ -36,6 +36,9 @@ type Needed = TokenColumn | 'baseline_reward';
 export const reMax = defineMap({
   name: 'advantage/remax',
   summary: 'Advantage of a token: the rewards from it on minus the reward of the greedy response.',
+  formula: 'A_t = G_t - reward of the greedy response, G_t the sum of rewards from the token on',
+  source: 'Li et al., "ReMax", arXiv 2310.10505',
+  example: 'advantage: { use: advantage/remax }',
   params: z.strictObject({ lossMask: lossMaskParam, tokenRewards: tokenRewardsParam }),
   needs: (params): readonly Needed[] => [...tokenColumns(params), 'baseline_reward'],
   adds: () => ['advantage'],

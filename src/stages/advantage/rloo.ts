@@ -43,6 +43,9 @@ export function normalizeOverBatch(advantages: Float64Array, eps: number): Float
 export const rloo = defineMap({
   name: 'advantage/rloo',
   summary: 'Advantage of a response: its reward minus the mean of the other responses to the same prompt.',
+  formula: 'A_i = R_i - mean of the other responses to its prompt = (R_i - mean) n / (n - 1)',
+  source: 'Ahmadian et al., "Back to basics", arXiv 2402.14740',
+  example: 'advantage: { use: advantage/rloo }',
   params: z.strictObject({
     preset: presetParam('verl', 'openrlhf', 'trl'),
     normalize: z

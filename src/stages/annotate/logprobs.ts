@@ -14,6 +14,8 @@ const weightsOf: Record<(typeof scored)[number], ScoreRequest['weights']> = {
 export const annotateLogprobs = defineMap({
   name: 'annotate/logprobs',
   summary: 'Log-probabilities of the responses under the trainer before its update, or under the reference.',
+  formula: 'log pi(y_t | x, y_<t) at the temperature that sampled',
+  example: 'reference: { use: annotate/logprobs, add: [ref_logprobs] }',
   params: z.strictObject({
     add: z
       .array(z.enum(scored))

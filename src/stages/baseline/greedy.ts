@@ -41,6 +41,9 @@ function wrong(message: string, value: unknown): RlevError {
 export const greedyBaseline = defineMap({
   name: 'baseline/greedy',
   summary: 'Reward of the greedy response to the same prompt, as the baseline of ReMax.',
+  formula: 'b(x) = reward of the greedy response to x',
+  source: 'Li et al., "ReMax", arXiv 2310.10505',
+  example: 'baseline: { use: baseline/greedy }',
   params: z.strictObject({}),
   needs: () => ['group', 'role', 'reward'],
   adds: () => ['baseline_reward'],

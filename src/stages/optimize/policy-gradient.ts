@@ -68,6 +68,10 @@ type Params = z.infer<typeof policyGradientParams>;
 export const policyGradient = defineUpdate({
   name: 'optimize/policy-gradient',
   summary: 'Updates the policy along the gradient of its log-probabilities, weighted by advantage.',
+  formula:
+    'AdamW on weight * loss + kl.coefficient * KL - entropy.coefficient * H, aggregated over the tokens of an update',
+  source: 'AdamW: Loshchilov and Hutter, arXiv 1711.05101; each loss names its own',
+  example: 'optimize: { use: optimize/policy-gradient, loss: { use: loss/ppo-clip }, adamw: { lr: 1e-4 } }',
   params: policyGradientParams,
   needs: (params): readonly Needed[] => {
     const { lossMask, kl, importance } = params;

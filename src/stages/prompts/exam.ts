@@ -58,6 +58,7 @@ const added = [
 export const exam = defineSource({
   name: 'prompts/exam',
   summary: 'Questions of exams, each with the points that its examiners gave it, from a JSONL or CSV file.',
+  example: 'prompts: { use: prompts/exam, file: questions.jsonl, template: "{question}\\n", perStep: 32 }',
   params,
   adds: () => added,
   create: (params, setup) => new ExamPrompts(params, setup),

@@ -4,6 +4,9 @@ import { defineMap } from '../../core/stage.ts';
 export const correctness = defineMap({
   name: 'reward/correctness',
   summary: 'Reward of a response: its correctness, whatever the question is worth (the RLVR baseline).',
+  formula: 'r(x, y) = correct(x, y); s(x) = 1',
+  source: 'reinforcement learning with verifiable rewards (RLVR), the baseline of arXiv 2510.20187',
+  example: 'reward: { use: reward/correctness }',
   params: z.strictObject({}),
   needs: () => ['correct'],
   adds: () => ['scale', 'reward'],

@@ -75,6 +75,10 @@ type Needed = 'reward' | 'sampled_logprobs' | 'old_logprobs' | 'ref_logprobs' | 
 export const rewardKl = defineMap({
   name: 'reward/kl',
   summary: 'Takes the KL divergence from the reference off the reward, of the response or of each token.',
+  formula:
+    'R - coefficient * sum over t of KL_t; k1 = -d, abs = |d|, k2 = d^2 / 2, k3 = exp(d) - d - 1, d = log pi_ref - log pi',
+  source: 'Schulman, "Approximating KL divergence", 2020',
+  example: 'kl: { use: reward/kl, coefficient: 0.001 }',
   params: z.strictObject({
     coefficient: z.number().min(0).default(0.001).describe('What the KL is multiplied by.'),
     estimate: z.enum(['k1', 'abs', 'k2', 'k3']).default('k1').describe('Of the KL of a token; k1 is exact.'),

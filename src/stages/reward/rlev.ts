@@ -16,6 +16,9 @@ export function rlevScales(values: Float64Array, alpha: number, clip: number): F
 export const rlev = defineMap({
   name: 'reward/rlev',
   summary: 'Reward of a response: s(x) = 1 + min(alpha * v(x), clip) times its correctness.',
+  formula: 'r(x, y) = s(x) * correct(x, y), s(x) = 1 + min(alpha * v(x), clip)',
+  source: 'RLEV, arXiv 2510.20187, with alpha 10 and clip 1',
+  example: 'reward: { use: reward/rlev, alpha: 10 }',
   params: z.strictObject({
     alpha: z.number().min(0).default(10).describe('How steeply the scale rises with value.'),
     clip: z.number().min(0).default(1).describe('Most that value adds to the scale of 1.'),

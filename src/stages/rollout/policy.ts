@@ -55,6 +55,8 @@ const added = [
 export const rolloutPolicy = defineMap({
   name: 'rollout/policy',
   summary: 'Responses to each prompt, sampled by the published policy of the cohort.',
+  formula: 'y_t ~ softmax(logits / temperature), cut by topK and topP; temperature 0: argmax',
+  example: 'rollout: { use: rollout/policy, samples: 8, maxTokens: 32, temperature: 1 }',
   params,
   needs: () => ['row_id', 'group', 'prompt'],
   adds: () => added,

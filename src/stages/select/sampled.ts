@@ -4,6 +4,7 @@ import { defineSelect } from '../../core/stage.ts';
 export const sampled = defineSelect({
   name: 'select/sampled',
   summary: 'Drops greedy responses, which are there for a baseline and not to learn from.',
+  formula: 'keeps the rows of the role `sample`',
   params: z.strictObject({}),
   needs: () => ['row_id', 'role'],
   create: () => ({

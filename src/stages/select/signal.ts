@@ -20,6 +20,8 @@ export function rowsWithSignal(correct: ArrayLike<number>, groups: Int32Array): 
 export const signal = defineSelect({
   name: 'select/signal',
   summary: 'Drops the prompts whose responses are all equally correct: they have nothing to tell apart.',
+  formula: 'keeps the groups in which correct is not the same everywhere',
+  source: 'dynamic sampling of DAPO, Yu et al., arXiv 2503.14476, without its refill',
   params: z.strictObject({}),
   needs: () => ['row_id', 'group', 'correct'],
   create: () => ({

@@ -6,6 +6,9 @@ export const maskTruncated = defineMap({
   name: 'shape/mask-truncated',
   summary:
     'Leaves responses that were cut at their longest out of the loss: loss_mask 0 for all their tokens.',
+  formula: 'loss_mask = 0 for all tokens where finish is `length`, else 1',
+  source: 'overlong filtering of DAPO, Yu et al., arXiv 2503.14476',
+  example: 'truncated: { use: shape/mask-truncated }',
   params: z.strictObject({}),
   needs: () => ['finish', 'response_tokens'],
   adds: () => ['loss_mask'],

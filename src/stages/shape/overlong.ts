@@ -24,6 +24,9 @@ export const overlong = defineMap({
   name: 'shape/overlong',
   summary:
     'Takes from the reward of a response what it is too long, more and more towards the longest allowed.',
+  formula: 'R + min(-(length - (maxLength - buffer)) / buffer, 0) * penalty',
+  source: 'DAPO, Yu et al., arXiv 2503.14476',
+  example: 'overlong: { use: shape/overlong, maxLength: 32, buffer: 8 }',
   params: z
     .strictObject({
       maxLength: z.int().min(1).describe('Tokens of the longest response: maxTokens of the rollout.'),

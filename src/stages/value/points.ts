@@ -17,6 +17,9 @@ export function pointValues(points: Float64Array, totals: Float64Array): Float64
 export const points = defineMap({
   name: 'value/points',
   summary: 'Value of a question: its points over the full marks of its paper.',
+  formula: 'v(x) = points / exam_total',
+  source: 'RLEV, arXiv 2510.20187',
+  example: 'value: { use: value/points }',
   params: z.strictObject({}),
   needs: () => ['points', 'exam_total'],
   adds: () => ['value'],
