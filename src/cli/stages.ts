@@ -53,10 +53,13 @@ function describe(stage: StageDescription): string {
   const { name, kind, summary, parameters, parts, needs, adds, replaces, example } = stage;
   const sections = [
     `${name} (${kind}: ${kinds[kind]})\n${summary}\n`,
+    ...facts(stage),
     section('parameters', parameterRows(parameters), 'none'),
     ...parts.map((part) =>
       section(
-        `${part.parameter}: { use: ${part.name} }: ${part.description}`,
+        [`${part.parameter}: { use: ${part.name} }: ${part.description}`, ...facts(part, '  ')]
+          .join('\n')
+          .trimEnd(),
         parameterRows(part.parameters),
         '',
       ),
@@ -71,6 +74,17 @@ function describe(stage: StageDescription): string {
   return sections.join('\n');
 }
 
+/** What is known of a stage or a loss beside its parameters, one line each. */
+function facts(
+  { formula, source, valueScale }: Partial<Pick<StageDescription, 'formula' | 'source' | 'valueScale'>>,
+  indent = '',
+): string[] {
+  const rows = Object.entries({ formula, source, 's(x)': valueScale }).flatMap(([name, text]) =>
+    text === undefined ? [] : [[name, text]],
+  );
+  return rows.length > 0 ? [aligned(rows, indent)] : [];
+}
+
 function section(title: string, rows: readonly string[][], empty: string): string {
   return rows.length > 0 ? `${title}\n${aligned(rows, '  ')}` : `${title}${empty && `: ${empty}`}\n`;
 }
@@ -79,9 +93,15 @@ function parameterRows(parameters: readonly ParameterDescription[]): string[][] 
   return parameters.map((p) => [
     p.name,
     p.type,
-    p.required ? 'required' : p.default === undefined ? '' : `default ${p.default}`,
+    p.required ? requiredText(p.name) : p.default === undefined ? '' : `default ${p.default}`,
     p.description,
   ]);
+}
+
+/** A key of a map that may be left out as a whole is required with it. */
+function requiredText(name: string): string {
+  const map = name.slice(0, Math.max(0, name.lastIndexOf('.')));
+  return map === '' ? 'required' : `required in ${map}`;
 }
 
 function columnRows(columns: readonly ColumnDescription[]): string[][] {

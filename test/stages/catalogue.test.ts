@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { z } from 'zod';
 import { builtInStages } from '../../src/stages/catalogue.ts';
+import { losses } from '../../src/stages/optimize/losses.ts';
 
 describe('the stages of the package', () => {
   it('are those that a pipeline file may name', () => {
@@ -48,6 +49,22 @@ describe('the stages of the package', () => {
       }
     });
   }
+
+  const computing = [...builtInStages.values()].filter(({ name }) =>
+    /^(advantage|value|reward)\//.test(name),
+  );
+  for (const definition of computing) {
+    it(`give formula and source: ${definition.name}`, () => {
+      expect(definition).to.include.keys('formula', 'source');
+      expect(definition.source, 'of one line').to.match(/^\S.*\S$/);
+    });
+  }
+
+  it('give formula and source of every loss', async () => {
+    for (const loss of Object.values(await losses())) {
+      expect(loss, loss.use).to.include.keys('formula', 'source');
+    }
+  });
 
   it('say what their estimators divide by', () => {
     for (const [name, definition] of builtInStages) {

@@ -1,4 +1,4 @@
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { type ColumnName, type KnownColumn, vocabulary } from '../../core/columns.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
@@ -29,6 +29,8 @@ export interface PartDescription {
   readonly parameter: string;
   readonly name: string;
   readonly description: string;
+  readonly formula: string | undefined;
+  readonly source: string | undefined;
   readonly parameters: readonly ParameterDescription[];
 }
 
@@ -37,6 +39,11 @@ export interface StageDescription {
   readonly name: string;
   readonly kind: StageKind;
   readonly summary: string;
+  readonly formula: string | undefined;
+  /** Where the formula is from. */
+  readonly source: string | undefined;
+  /** Of an estimator: what becomes of s(x), and which settings change that. */
+  readonly valueScale: string | undefined;
   readonly parameters: readonly ParameterDescription[];
   readonly parts: readonly PartDescription[];
   /** Columns with the parameters that the example gives. */
@@ -60,33 +67,81 @@ export async function describeStage(name: string, catalogue: Catalogue): Promise
     });
   }
   const schema = objectSchema(definition.params);
-  const example = exampleParams(schema);
+  const example = definition.example ? paramsOf(definition.example) : exampleParams(schema);
   const { needs, adds, replaces } = columnsWith(definition, example);
   return {
     name,
     kind: definition.kind,
     summary: definition.summary,
+    formula: definition.formula,
+    source: definition.source,
+    valueScale: valueScaleOf(definition, schema),
     parameters: parametersOf(schema),
     parts: await partsOf(definition),
     needs: needs.map(describeColumn),
     adds: adds.filter((column) => !replaces.includes(column)).map(describeColumn),
     replaces: replaces.map(describeColumn),
-    example: stringify({ stages: { [name.split('/')[0]!]: { use: name, ...example } } }, { lineWidth: 0 }),
+    example: definition.example
+      ? `stages:\n  ${definition.example}\n`
+      : stringify({ stages: { [name.split('/')[0]!]: { use: name, ...example } } }, { lineWidth: 0 }),
   };
 }
 
 async function partsOf({ parts = {} }: StageDefinition): Promise<PartDescription[]> {
   const described = await Promise.all(
     Object.entries(parts).map(async ([parameter, catalogueOf]) =>
-      Object.entries(await catalogueOf()).map(([name, { doc, params }]) => ({
+      Object.entries(await catalogueOf()).map(([name, { doc, formula, source, params }]) => ({
         parameter,
         name,
         description: doc,
+        formula,
+        source,
         parameters: parametersOf(objectSchema(params)),
       })),
     ),
   );
   return described.flat();
+}
+
+/** The parameters of an example line. */
+function paramsOf(example: string): Record<string, unknown> {
+  const [stage] = Object.values(parse(example) as Record<string, Record<string, unknown>>);
+  const { use, ...params } = stage!;
+  return params;
+}
+
+const scaleKept = {
+  nothing: 'kept',
+  'group-std': 'cancelled, up to eps',
+  'group-mean': 'cancelled',
+  'batch-std': 'differences between questions are kept, a scale that all share is cancelled',
+} as const;
+
+function valueScaleOf(definition: StageDefinition, schema: JsonSchema): string | undefined {
+  if (definition.kind !== 'map' || !definition.dividesBy) return undefined;
+  const usual = definition.params.safeParse({}).data as Readonly<Record<string, unknown>> | undefined;
+  if (!usual) return undefined;
+  const read = (definition.needs(usual) as readonly string[]).some((name) => readsScale.includes(name));
+  if (!read) return 'ignored: it reads no reward';
+  const byDefault = scaleKept[definition.dividesBy(usual)];
+  const otherwise = Object.entries((schema.properties ?? {}) as Record<string, JsonSchema>).flatMap(
+    ([key, property]) =>
+      choicesOf(property).flatMap((choice) => {
+        const kept = scaleKept[definition.dividesBy!({ ...usual, [key]: choice })];
+        return kept === byDefault ? [] : [`with ${key}: ${inline(choice)}, ${kept}`];
+      }),
+  );
+  return [byDefault, ...otherwise].join('; ');
+}
+
+const readsScale = ['reward', 'token_rewards', 'scale'];
+
+/** The values of a parameter that takes one of a few. */
+function choicesOf(schema: JsonSchema): readonly unknown[] {
+  if (schema.anyOf) return (schema.anyOf as JsonSchema[]).flatMap(choicesOf);
+  if (schema.enum) return schema.enum as unknown[];
+  if (schema.const !== undefined) return [schema.const];
+  return schema.type === 'boolean' ? [true, false] : [];
 }
 
 function parametersOf(schema: JsonSchema, within = ''): ParameterDescription[] {

@@ -46,6 +46,21 @@ describe('the description of a stage', () => {
       .and.not.include('row_id');
   });
 
+  it('gives formula and source, of losses too', async () => {
+    const { formula, source } = await describeStage('value/points', builtInStages);
+    expect([formula, source]).to.deep.equal(['v(x) = points / exam_total', 'RLEV, arXiv 2510.20187']);
+    const { parts } = await describeStage('optimize/policy-gradient', builtInStages);
+    expect(parts.find((p) => p.name === 'loss/reinforce')).to.include({ formula: '-A log pi' });
+  });
+
+  it('says what becomes of s(x) in an estimator, and which setting changes that', async () => {
+    const scaleOf = async (name: string) => (await describeStage(name, builtInStages)).valueScale;
+    expect(await scaleOf('advantage/rloo')).to.match(/^kept; with normalize: true, differences .* kept/);
+    expect(await scaleOf('advantage/grpo')).to.match(/^cancelled, up to eps; with std: false, kept; with/);
+    expect(await scaleOf('advantage/constant')).to.equal('ignored: it reads no reward');
+    expect(await scaleOf('value/points')).to.equal(undefined);
+  });
+
   it('guesses what was meant', async () => {
     const error = await describeStage('advantage/rlo', builtInStages).catch((e: unknown) => e);
     expect(error).to.have.property('help', 'Did you mean `advantage/rloo`?');
