@@ -138,7 +138,7 @@ async function ownStage({ use, place, folder, base }: OwnUse): Promise<StageDefi
 }
 
 /** What names a module's export from another folder. */
-function movedTo(base: string, file: string, name: string): string {
+export function movedTo(base: string, file: string, name: string): string {
   const path = relative(base, file);
   return `${path.startsWith('.') ? '' : './'}${path}#${name}`;
 }

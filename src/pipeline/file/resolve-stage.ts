@@ -5,6 +5,7 @@ import type { Catalogue, StageDefinition } from '../../core/stage.ts';
 import { dotted, findings } from './findings.ts';
 import type { Located, Path } from './located.ts';
 import { patchStage } from './merge.ts';
+import { movedTo, namesModule } from './own-stages.ts';
 import { keysAt, type PipelineFile, pathKeys } from './schema.ts';
 
 export interface ResolvedStage {
@@ -119,7 +120,8 @@ function resolveStage({ source, catalogue, ...resolving }: Resolving, id: string
       }),
     );
   }
-  const params = withPathsOf(given, source, path, pathKeys(definition.params), resolving);
+  const moved = withPathsOf(given, source, path, pathKeys(definition.params), resolving);
+  const params = withPartsOf(moved, source, path, Object.keys(definition.parts ?? {}), resolving);
   const parsed = definition.params.safeParse(params);
   if (!parsed.success) {
     resolving.errors.push(
@@ -152,6 +154,26 @@ export function withPathsOf<T extends Readonly<Record<string, unknown>>>(
     const folder = folders.get(source.placeOf([...at, key]).file) ?? base;
     if (typeof value !== 'string' || folder === base) return [];
     return [[key, relative(base, resolvePath(folder, value)) || '.'] as const];
+  });
+  return { ...map, ...Object.fromEntries(moved) };
+}
+
+/** The map with those of its parts, losses for one, that are named by a path in a file of another folder made relative too. */
+function withPartsOf(
+  map: Readonly<Record<string, unknown>>,
+  source: Located,
+  at: Path,
+  keys: readonly string[],
+  { base, folders }: Pick<Resolving, 'base' | 'folders'>,
+): Readonly<Record<string, unknown>> {
+  const moved = keys.flatMap((key) => {
+    const part = map[key] as { readonly use?: unknown } | null | undefined;
+    const use = part?.use;
+    const folder = folders.get(source.placeOf([...at, key, 'use']).file) ?? base;
+    if (typeof use !== 'string' || !namesModule(use) || folder === base) return [];
+    const cut = use.lastIndexOf('#');
+    const file = resolvePath(folder, cut < 0 ? use : use.slice(0, cut));
+    return [[key, { ...part, use: movedTo(base, file, cut < 0 ? '' : use.slice(cut + 1)) }] as const];
   });
   return { ...map, ...Object.fromEntries(moved) };
 }

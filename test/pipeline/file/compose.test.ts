@@ -52,6 +52,21 @@ describe('a pipeline that extends another', () => {
   const paramsOf = (pipeline: Pipeline, id: string): unknown =>
     pipeline.stages.find((s) => s.id === id)!.params;
 
+  it('takes a loss by path from the folder of the file that names it', () => {
+    const text = 'stages: { optimize: { loss: { use: ./my-loss.js#mine, limit: 2 } } }\n';
+    writeFileSync(join(folder, 'lossy.yaml'), `rlev: 1\nextends: base.yaml\n${text}`);
+    const lossOf = (pipeline: Pipeline): unknown =>
+      (paramsOf(pipeline, 'optimize') as { loss: unknown }).loss;
+    const below = resolvePipeline('rlev: 1\nextends: ../lossy.yaml\n', join(folder, 'mine/p.yaml'), {
+      catalogue: builtInStages,
+    });
+    expect(lossOf(below)).to.deep.equal({ use: '../my-loss.js#mine', limit: 2 });
+    const own = resolvePipeline(`rlev: 1\nextends: ../base.yaml\n${text}`, join(folder, 'mine/p.yaml'), {
+      catalogue: builtInStages,
+    });
+    expect(lossOf(own)).to.deep.equal({ use: './my-loss.js#mine', limit: 2 });
+  });
+
   it('is that one where it says nothing', () => {
     const pipeline = resolve('');
     expect(pipeline.run).to.deep.include({ steps: 3, checkpoint: { every: 2, keep: 5 } });
