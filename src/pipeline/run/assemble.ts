@@ -4,6 +4,7 @@ import type { Policy } from '../../core/services.ts';
 import type { Dataset, Scope, SourceStage, StageSetup } from '../../core/stage.ts';
 import { openPolicy } from '../../policy/open-policy.ts';
 import type { WiredStage } from '../../streams/cohort.ts';
+import { ownCode } from '../file/own-code.ts';
 import type { Pipeline, ResolvedStage } from '../file/resolve.ts';
 
 /** A pipeline with its policy opened, its stages created and prepared: ready to run, nothing written yet. */
@@ -13,6 +14,8 @@ export interface Assembly {
   readonly branches: readonly Branch[];
   /** The data that each flow reads, by scope. */
   readonly datasets: ReadonlyMap<Scope, Dataset>;
+  /** sha256 of the user's own modules, by path from the pipeline's folder. */
+  readonly code: ReadonlyMap<string, string>;
   /** Closes every stage and the policy, once. Never fails. */
   close(): Promise<void>;
 }
@@ -64,13 +67,14 @@ export async function assemble(pipeline: Pipeline, options: AssembleOptions): Pr
     return wired;
   };
   try {
+    const code = await ownCode(pipeline);
     policy = pipeline.policy && (await openPolicyOf(pipeline, options.signal));
     const stages = await create('train', pipeline.stages);
     const branches: Branch[] = [];
     for (const { id, every, stages } of pipeline.evaluate) {
       branches.push({ id, every, stages: await create(`eval:${id}`, stages) });
     }
-    return { policy, stages, branches, datasets, close };
+    return { policy, stages, branches, datasets, code, close };
   } catch (error) {
     await close();
     throw options.signal?.aborted ? options.signal.reason : error;

@@ -88,8 +88,11 @@ export function firstCheckpoint({ entry: { key, identity, data } }: ForkPoint): 
  *
  * @param forkedFrom identity of the checkpoint that the run is forked from.
  */
-export function originOfRun({ datasets, policy }: Assembly, forkedFrom?: string): Promise<RunOrigin> {
-  const data = Object.fromEntries([...datasets].map(([scope, { hash }]) => [scope, hash]));
+export function originOfRun({ datasets, code, policy }: Assembly, forkedFrom?: string): Promise<RunOrigin> {
+  const data = Object.fromEntries([
+    ...[...datasets].map(([scope, { hash }]) => [scope, hash] as const),
+    ...[...code].map(([file, hash]) => [`code ${file}`, hash] as const),
+  ]);
   const start = policy?.info.weightsHash ?? '';
   return originOf({
     data,
