@@ -1,17 +1,28 @@
 import type { CommandModule } from 'yargs';
-import { pipelineJsonSchema } from '../pipeline/file/json-schema.ts';
+import { pipelineJsonSchema, testJsonSchema } from '../pipeline/file/json-schema.ts';
 import { builtInStages } from '../stages/catalogue.ts';
 
-export const schemaCommand: CommandModule = {
+interface SchemaArguments {
+  tests: boolean;
+}
+
+export const schemaCommand: CommandModule<object, SchemaArguments> = {
   command: 'schema',
-  describe: 'print the JSON Schema of a pipeline file, for editors',
+  describe: 'print the JSON Schema of a pipeline file, or of a file of tests, for editors',
   builder: (y) =>
     y
+      .option('tests', {
+        type: 'boolean',
+        default: false,
+        describe: 'of *.test.yaml instead',
+      })
       .example('$0 schema > schema/pipeline.json', '')
+      .example('$0 schema --tests > schema/tests.json', '')
       .epilog(
-        'A pipeline names it in its first line: # yaml-language-server: $schema=../schema/pipeline.json',
-      ),
-  async handler() {
-    process.stdout.write(`${JSON.stringify(await pipelineJsonSchema(builtInStages), null, 2)}\n`);
+        'A file names its own in its first line: # yaml-language-server: $schema=../schema/pipeline.json',
+      ) as never,
+  async handler({ tests }) {
+    const schema = tests ? testJsonSchema() : await pipelineJsonSchema(builtInStages);
+    process.stdout.write(`${JSON.stringify(schema, null, 2)}\n`);
   },
 };

@@ -73,6 +73,8 @@ function expectation(issue: z.core.$ZodIssue): string {
     case 'invalid_type':
       return nouns[issue.expected] ?? `${article(issue.expected)} ${issue.expected}`;
     case 'invalid_value':
+      // A schema may say more of a value than which others there are.
+      if (!issue.message.startsWith('Invalid ')) return issue.message;
       return issue.values.length === 1
         ? show(issue.values[0])
         : `one of ${issue.values.map((v) => show(v)).join(', ')}`;

@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import { vocabulary } from '../../core/columns.ts';
+import { errorCodes } from '../../core/errors.ts';
 import type { Catalogue, PartDefinition, StageDefinition } from '../../core/stage.ts';
+import { testFileSchema } from '../tests/test-schema.ts';
 import { removed } from './merge.ts';
 import { pipelineSchema } from './schema.ts';
 
@@ -34,6 +37,7 @@ export async function pipelineJsonSchema(catalogue: Catalogue): Promise<JsonSche
     type: 'object',
     properties: {
       ...properties,
+      tests: withColumns(properties.tests!),
       stages: mapOf(true as never, 'ids and stages, in order'),
       evaluate: mapOf(true as never, 'ids and evaluations'),
     },
@@ -86,6 +90,60 @@ export async function pipelineJsonSchema(catalogue: Catalogue): Promise<JsonSche
         additionalProperties: false,
       },
       ...Object.fromEntries(perStage.map(([name, { required, ...schema }]) => [name, schema])),
+    },
+  };
+}
+
+/** The JSON Schema of a file of tests, `*.test.yaml`: its keys, and the columns that rows and expectations may name. */
+export function testJsonSchema(): JsonSchema {
+  const { properties, ...top } = objectSchema(testFileSchema);
+  const { tests, ...others } = properties as Record<string, JsonSchema>;
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'rlev tests',
+    ...top,
+    properties: { ...others, tests: withColumns(tests!) },
+  };
+}
+
+/** A list of tests with the names of the columns in `rows` and `expect`. */
+function withColumns(tests: JsonSchema): JsonSchema {
+  const test = tests.items as JsonSchema & { properties: Record<string, JsonSchema> };
+  const described = Object.entries(vocabulary).map(([name, { kind, nullable, doc }]) => [
+    name,
+    { description: `${doc} (${kind}${nullable ? ', may be null' : ''})` },
+  ]);
+  const columns = {
+    properties: Object.fromEntries(described) as Record<string, JsonSchema>,
+    patternProperties: { [String.raw`^data\.`]: {} },
+    additionalProperties: false,
+  };
+  const { rows, expect } = test.properties;
+  return {
+    ...tests,
+    items: {
+      ...test,
+      properties: {
+        ...test.properties,
+        rows: {
+          description: rows!.description,
+          anyOf: [{ type: 'string' }, { type: 'array', minItems: 1, items: { type: 'object', ...columns } }],
+        },
+        expect: {
+          description: expect!.description,
+          type: 'object',
+          ...columns,
+          properties: {
+            rows: { type: 'integer', minimum: 0, description: 'how many rows come out' },
+            error: {
+              description: 'code of the error that it ends with',
+              anyOf: Object.entries(errorCodes).map(([code, description]) => ({ const: code, description })),
+            },
+            message: { type: 'string', description: 'part of what the error says' },
+            ...columns.properties,
+          },
+        },
+      },
     },
   };
 }

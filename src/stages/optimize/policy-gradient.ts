@@ -7,17 +7,18 @@ import { type Importance, importanceCorrection, importanceSchema } from './impor
 import { losses } from './losses.ts';
 import { lossSchema, optimizerSettings, updateWith } from './settings.ts';
 
+const noK1 =
+  'k1+, abs, abs+, k2, k3 or k3+: in a loss the gradient of k1 is zero on average, which adds noise and no pull towards the reference; k1 belongs in the reward, with the stage reward/kl';
+
 const policyGradientParams = z
   .strictObject({
     loss: lossSchema('loss/ppo-clip'),
     kl: z
       .strictObject({
         use: z
-          .enum(['k1', 'k1+', 'abs', 'abs+', 'k2', 'k3', 'k3+'])
-          .refine(
-            (use) => use !== 'k1',
-            'k1+, abs, abs+, k2, k3 or k3+: in a loss the gradient of k1 is zero on average, which adds noise and no pull towards the reference; k1 belongs in the reward, with the stage reward/kl',
-          )
+          .enum(['k1+', 'abs', 'abs+', 'k2', 'k3', 'k3+'], {
+            error: ({ input }) => (input === 'k1' ? noK1 : undefined),
+          })
           .default('k2')
           .describe('The estimate of the KL from one token; `+`: its value with the gradient of k2.'),
         coefficient: z.number().min(0).default(0.001).describe('What the KL is multiplied by.'),

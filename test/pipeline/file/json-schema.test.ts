@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import Ajv2020, { type ValidateFunction } from 'ajv/dist/2020.js';
 import { expect } from 'chai';
 import { parse } from 'yaml';
-import { pipelineJsonSchema } from '../../../src/pipeline/file/json-schema.ts';
+import { pipelineJsonSchema, testJsonSchema } from '../../../src/pipeline/file/json-schema.ts';
 import { builtInStages } from '../../../src/stages/catalogue.ts';
 
 const committed = JSON.parse(readFileSync('schema/pipeline.json', 'utf8'));
@@ -84,5 +84,38 @@ evaluate: { heldOut: { every: 3 } }`;
     walk({ properties: committed.properties }, '');
     for (const [name, schema] of Object.entries(committed.$defs)) walk(schema as never, name);
     expect(missing).to.deep.equal([]);
+  });
+});
+
+describe('schema/tests.json', () => {
+  const schema = JSON.parse(readFileSync('schema/tests.json', 'utf8'));
+  const validate = new Ajv2020.Ajv2020({ strict: false, allErrors: true }).compile(schema);
+  const faults = (text: string): string[] => {
+    validate(parse(text));
+    return (validate.errors ?? []).map((e) => `${e.instancePath} ${e.keyword}`);
+  };
+
+  it('is what `npm run schema` makes', () => {
+    expect(schema).to.deep.equal(JSON.parse(JSON.stringify(testJsonSchema())));
+  });
+
+  it('is named in the first line of each file of tests, and accepts it', () => {
+    for (const name of readdirSync('pipelines').filter((file) => file.endsWith('.test.yaml'))) {
+      const text = readFileSync(`pipelines/${name}`, 'utf8');
+      expect(text.split('\n')[0]).to.equal('# yaml-language-server: $schema=../schema/tests.json');
+      expect(faults(text), name).to.deep.equal([]);
+    }
+  });
+
+  it('knows the columns and the codes of errors', () => {
+    const test = (rest: string): string => `pipeline: p.yaml\ntests: [{ name: a, stage: reward, ${rest} }]`;
+    expect(faults(test('rows: [{ corect: 1 }], expect: { reward: [1] }'))).to.include(
+      '/tests/0/rows/0 additionalProperties',
+    );
+    expect(faults(test('rows: [{ data.unit: m }], expect: { rewrad: [1] }'))).to.deep.equal([
+      '/tests/0/expect additionalProperties',
+    ]);
+    expect(faults(test('rows: RUN@3/value, expect: { error: stage/contract }'))).to.deep.equal([]);
+    expect(faults(test('expect: { error: stage/kontract }'))).to.include('/tests/0/expect/error anyOf');
   });
 });
