@@ -38,6 +38,8 @@ export interface Dataset {
 export interface StageSetup {
   /** Where the stage stands in the pipeline file. */
   readonly place: Place;
+  /** Where one of its parameters stands, `['loss', 'clip']`: the value, or its key; undefined for one that is not given. */
+  placeOf?(parameter: readonly (string | number)[], of?: 'value' | 'key'): Place | undefined;
   readonly seed: number;
   /** Total steps of the run: what a schedule ends at. */
   readonly steps: number;

@@ -60,7 +60,7 @@ export async function createStage<P, S>(
   setup: Partial<StageSetup> = {},
 ): Promise<S> {
   const parsed = definition.params.safeParse(params);
-  if (!parsed.success) throw parameterErrors(parsed.error, definition.name);
+  if (!parsed.success) throw parameterErrors(parsed.error, definition);
   return definition.create(parsed.data, { ...alone(definition.name), ...setup });
 }
 

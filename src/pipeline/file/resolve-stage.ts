@@ -15,12 +15,13 @@ export interface ResolvedStage {
   /** As its schema parsed them, defaults filled in. */
   readonly params: unknown;
   readonly place: Place;
+  /** Where a parameter stands, `['adamw', 'lr']`, its value or its key; undefined where it is a default. */
+  placeOf?(path: Path, of?: 'value' | 'key'): Place | undefined;
 }
 
 /** A stage that knows where each of its parameters came from. */
 export interface PlacedStage extends ResolvedStage {
-  /** Where a parameter stands, `['adamw', 'lr']`; undefined where it is a default. */
-  placeOf(path: Path): Place | undefined;
+  placeOf(path: Path, of?: 'value' | 'key'): Place | undefined;
   /** The environment variable that filled a parameter in. */
   variableOf(path: Path): string | undefined;
 }
@@ -135,8 +136,11 @@ function resolveStage({ source, catalogue, ...resolving }: Resolving, id: string
     definition,
     params: parsed.data,
     place: source.placeOfKey(path),
-    placeOf: (key) =>
-      source.at([...path, ...key]) === undefined ? undefined : source.placeOf([...path, ...key]),
+    placeOf: (key, of = 'value') => {
+      const at = [...path, ...key];
+      if (source.at(at) === undefined) return undefined;
+      return of === 'key' ? source.placeOfKey(at) : source.placeOf(at);
+    },
     variableOf: (key) => source.variableOf([...path, ...key]),
   };
 }

@@ -106,6 +106,7 @@ export function setupOf(
 ): StageSetup {
   return {
     place: stage.place,
+    placeOf: (parameter, of) => stage.placeOf?.(parameter, of),
     seed: pipeline.run.seed,
     steps: pipeline.run.steps,
     inFlight: pipeline.run.inFlight,

@@ -26,15 +26,22 @@ function lossSpec({ use, ...params }: LossParams): LossSpec {
  */
 export async function checkedLoss(
   loss: LossParams,
-  { place, resolve }: Pick<StageSetup, 'place' | 'resolve'>,
+  setup: Pick<StageSetup, 'place' | 'placeOf' | 'resolve'>,
 ): Promise<LossSpec> {
   const { use, params } = lossSpec(loss);
+  const place = setup.placeOf?.(['loss', 'use']) ?? setup.place;
   if (!use.startsWith('loss/') && !use.includes('#')) return { use, params };
   const { definition, found } = use.includes('#')
-    ? await ownLoss(use, place, resolve)
+    ? await ownLoss(use, place, setup.resolve)
     : { definition: await standardLoss(use, place), found: use };
   const parsed = definition.params.safeParse(params);
-  if (!parsed.success) throw parameterErrors(parsed.error, use, place);
+  if (!parsed.success) {
+    throw parameterErrors(parsed.error, {
+      name: use,
+      params: definition.params,
+      placeOf: (path, of) => setup.placeOf?.(['loss', ...path], of) ?? place,
+    });
+  }
   return { use: found, params };
 }
 

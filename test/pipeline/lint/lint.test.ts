@@ -84,6 +84,22 @@ describe('lint', () => {
     expect(finding).to.deep.include({ code: 'config/unknown-stage', help: 'Did you mean `loss/reinforce`?' });
   });
 
+  it('finds the parameters of a loss by path at their place', async () => {
+    const own = good.replace('{ file: other.jsonl }', '{ file: ../fixtures/exams/heldout.jsonl }');
+    const withLoss = (loss: string): string =>
+      own.replace('loss/reinforce', `../test/policy/my-loss.ts#timesTwo${loss}`);
+    const findings = async (loss: string): Promise<string[]> =>
+      (await linted(withLoss(loss), { offline: false })).filter((line) => !line.includes(' info '));
+    expect(await findings('')).to.deep.equal([]);
+    expect(await findings(', agregate: token-mean')).to.deep.equal([
+      'pipelines/p.yaml:13:54 error config/unknown-key ../test/policy/my-loss.ts#timesTwo has no parameter "agregate".',
+    ]);
+    expect(await findings(', aggregate: sum')).to.deep.equal([
+      'pipelines/p.yaml:13:65 error config/type ../test/policy/my-loss.ts#timesTwo, aggregate: Invalid option: expected one of "token-mean"|"seq-mean-token-sum"|"seq-mean-token-mean"|"constant".',
+    ]);
+    expect((await linted(withLoss('s'), { offline: false })).join()).to.match(/p\.yaml:13:18 error/);
+  });
+
   it('refuses an evaluation that ends before its report has its columns', async () => {
     expect(await linted(good.replace('through: value', 'through: verify'))).to.deep.equal([
       'pipelines/p.yaml:15:22 error config/columns The evaluation greedy ends before `value` is added, and its report needs it.',
@@ -143,7 +159,7 @@ describe('lint', () => {
       expect(findings.map((f) => [f.code, f.place.line])).to.deep.equal([
         ['group/single', 6],
         ['config/module', 9],
-        ['config/unknown-stage', 11],
+        ['config/unknown-stage', 13],
       ]);
     });
 
