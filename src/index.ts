@@ -23,7 +23,14 @@ export type { ErrorCode, Place } from './core/errors.ts';
 export { errorCodes, RlevError, RlevErrors } from './core/errors.ts';
 export { foldIn, integer, normal, permutation, randomKey, uniform } from './core/random.ts';
 export type { Policy, Sampler, Scorer, Tokenizer, Trainer } from './core/services.ts';
-export type { Catalogue, Dataset, StageDefinition, StageEvent, StageSetup } from './core/stage.ts';
+export type {
+  Catalogue,
+  Dataset,
+  StageDefinition,
+  StageEvent,
+  StageSetup,
+  ValueScale,
+} from './core/stage.ts';
 export { catalogueOf, defineMap, defineSelect, defineSource, defineUpdate } from './core/stage.ts';
 export { version } from './core/version.ts';
 export type { Address } from './log/address.ts';
@@ -32,7 +39,7 @@ export { readArrow as loadBatch } from './log/arrow-file.ts';
 export type { EventLog, JournalEntry, RunHeader } from './log/event-log.ts';
 export { exportFormats } from './log/export.ts';
 export type { JoinOptions, RecordedCohort } from './log/join.ts';
-export { cohortsAt, cohortsOf, joinedBatch } from './log/join.ts';
+export { cohortAt, cohortsOf, joinedBatch } from './log/join.ts';
 export { listCohorts } from './log/list.ts';
 export { planPrune, pruneRun } from './log/prune.ts';
 export { planRepair, repairRun } from './log/repair.ts';
@@ -77,3 +84,5 @@ export { createStage } from './stages/create-stage.ts';
 export type { Row, RowOptions } from './stages/define-row.ts';
 export { reward, value, verifier } from './stages/define-row.ts';
 export { defineStage } from './stages/define-stage.ts';
+export type { ScaleOptions } from './stages/reward/define-scale.ts';
+export { scale } from './stages/reward/define-scale.ts';

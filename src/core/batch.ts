@@ -71,6 +71,12 @@ export function withColumns(batch: Batch, added: Batch): Batch {
   return new Table(vectors);
 }
 
+/** The rows of one batch, then those of another that has the same columns. */
+export function stackRows(above: Batch, below: Batch): Batch {
+  if (above.schema.fields.length === 0) return below;
+  return above.concat(below);
+}
+
 /** Rows of a batch by index, in the order given; an index may repeat. */
 export function takeRows(batch: Batch, indices: ArrayLike<number>): Batch {
   const specs = specsOf(batch);

@@ -81,6 +81,11 @@ export interface MapStage<N extends ColumnName = ColumnName, A extends ColumnNam
 export interface Selection {
   /** row_ids that go on, in order. */
   readonly keep: readonly string[];
+  /**
+   * Asks for another round of the step: the stages from the source up to this one work on other prompts, and this one
+   * selects again, from what it kept and what the round brought.
+   */
+  readonly again?: boolean;
 }
 
 export interface SelectStage<N extends ColumnName = ColumnName> extends Lifecycle {
@@ -134,10 +139,16 @@ export interface SourceDefinition<P = unknown, A extends ColumnName = ColumnName
   create(params: P, setup: StageSetup): SourceStage<A> | Promise<SourceStage<A>>;
 }
 
-/** s(x) = 1 + min(alpha * v(x), clip). */
+/** s(x) as a function of v(x), for what asks before a run: `rlev lint`, `rlev values`. */
 export interface ValueScale {
-  readonly alpha: number;
-  readonly clip: number;
+  /** In v: `1 + min(10 v, 1)`. */
+  readonly formula: string;
+  /** s of a value, which is 0 or more. */
+  of(value: number): number;
+  /** The s that all values have from some point on, where it is known that they do: it tells them apart no longer. */
+  readonly ceiling?: number;
+  /** Parameters with which it would tell all values up to this one apart: `{ alpha: 2.5 }`. */
+  fitting?(largest: number): Readonly<Record<string, number>> | undefined;
 }
 
 export interface MapDefinition<
@@ -154,8 +165,10 @@ export interface MapDefinition<
   expands?(params: P): number;
   /** Which statistic of the rewards an estimator divides by: what cancels s(x), or a uniform scale. */
   dividesBy?(params: P): 'nothing' | 'group-std' | 'group-mean' | 'batch-std';
-  /** Where it scales the reward by value: alpha and clip of s(x) = 1 + min(alpha * v(x), clip). */
+  /** Where it scales the reward by value: how. */
   scalesReward?(params: P): ValueScale | undefined;
+  /** Weights that it reads as they are at the step, which a replay must bring back: of the policy, or of the reference. */
+  readsWeights?(params: P): 'policy' | 'reference' | undefined;
   /** Where it samples from the policy: how, and how many responses to a prompt, a greedy one for a baseline not counted. */
   sampling?(params: P): SamplingOptions & { readonly samples: number };
   create(params: P, setup: StageSetup): MapStage<N, A> | Promise<MapStage<N, A>>;
@@ -164,12 +177,16 @@ export interface MapDefinition<
 export interface SelectDefinition<P = unknown, N extends ColumnName = ColumnName> extends Described<P> {
   readonly kind: 'select';
   needs(params: P): readonly N[];
+  /** Most rounds of a step that it asks for, the first one counted; by default 1. One stage of a flow may ask for more. */
+  rounds?(params: P): number;
   create(params: P, setup: StageSetup): SelectStage<N> | Promise<SelectStage<N>>;
 }
 
 export interface UpdateDefinition<P = unknown, N extends ColumnName = ColumnName> extends Described<P> {
   readonly kind: 'update';
   needs(params: P): readonly N[];
+  /** Whether the reference moves: by default it stays the starting policy. */
+  movesReference?(params: P): boolean;
   /** Gradient updates of the policy on each cohort. */
   updates?(params: P): number;
   /** Terms of the loss that no scale of the rewards reaches: `kl`, `entropy`. */

@@ -1,12 +1,12 @@
-import { type Batch, batchOf, columnOf, takeRows, withColumns } from '../core/batch.ts';
+import { type Batch, batchOf, columnOf, stackRows, takeRows, withColumns } from '../core/batch.ts';
 import { RlevError } from '../core/errors.ts';
 import type { EventLog, JournalEntry, Scope } from './event-log.ts';
+import { foldRounds } from './rounds.ts';
 
-/** The events of one cohort: one scope, step and round, in journal order. */
+/** The events of one cohort: one scope and step, all its rounds, in journal order. */
 export interface RecordedCohort {
   readonly scope: Scope;
   readonly step: number;
-  readonly round: number;
   readonly entries: readonly JournalEntry[];
 }
 
@@ -30,35 +30,28 @@ export async function* cohortsOf(
   filter: CohortFilter = {},
 ): AsyncGenerator<RecordedCohort> {
   const { scope: wanted, from = 0, to = Infinity } = filter;
-  const open = new Map<Scope, Map<string, RecordedCohort & { entries: JournalEntry[] }>>();
+  const open = new Map<Scope, Map<number, RecordedCohort & { entries: JournalEntry[] }>>();
   for await (const entry of log.entries()) {
-    const { scope, step, round } = entry.key;
+    const { scope, step } = entry.key;
     if (entry.kind === 'checkpoint' || step < from || step > to) continue;
     if (wanted !== undefined && scope !== wanted) continue;
     const cohorts = open.get(scope) ?? new Map();
     open.set(scope, cohorts);
-    const id = `${step}.${round}`;
-    const cohort = cohorts.get(id);
+    const cohort = cohorts.get(step);
     if (cohort) cohort.entries.push(entry);
-    else cohorts.set(id, { scope, step, round, entries: [entry] });
+    else cohorts.set(step, { scope, step, entries: [entry] });
     if (cohorts.size > mixed) yield takeFirst(cohorts);
   }
   for (const cohorts of open.values()) while (cohorts.size > 0) yield takeFirst(cohorts);
 }
 
 /**
- * The cohorts of one step, usually one; several where it was refilled.
+ * The cohort of one step.
  *
  * @throws RlevError `run/not-found` with the steps that are there.
  */
-export async function cohortsAt(
-  log: EventLog,
-  step: number,
-  scope: Scope = 'train',
-): Promise<RecordedCohort[]> {
-  const found: RecordedCohort[] = [];
-  for await (const cohort of cohortsOf(log, { scope, from: step, to: step })) found.push(cohort);
-  if (found.length > 0) return found;
+export async function cohortAt(log: EventLog, step: number, scope: Scope = 'train'): Promise<RecordedCohort> {
+  for await (const cohort of cohortsOf(log, { scope, from: step, to: step })) return cohort;
   throw new RlevError({
     code: 'run/not-found',
     message: `${log.directory} has no step ${step} of ${scope}.`,
@@ -76,7 +69,8 @@ export interface JoinOptions {
 
 /**
  * The rows of a cohort with the columns of all its stages, joined on row_id: a response takes the columns of its
- * prompt, rows that a select dropped are gone.
+ * prompt, rows that a select dropped are gone. Where a select asked for another round, its next event selects from
+ * what it kept and the rows of that round; rounds that no select has joined follow each other.
  *
  * @throws RlevError `run/not-found` for a stage or column that the cohort lacks, with those that it has; `run/corrupt`.
  */
@@ -88,14 +82,15 @@ export async function joinedBatch(
   const stages = [...new Set(cohort.entries.map((e) => e.key.stage))];
   if (upTo !== undefined && !stages.includes(upTo)) throw missing(cohort, 'stage', upTo, stages);
   const there = new Set<string>();
-  let joined = batchOf({});
-  for (const entry of cohort.entries.slice(0, upTo === undefined ? undefined : lastOf(cohort, upTo) + 1)) {
-    if (entry.kind === 'select') joined = keepRows(joined, entry);
-    if (!entry.segment) continue;
+  const entries = upTo === undefined ? cohort.entries : entriesUpTo(cohort, upTo);
+  const rounds = await foldRounds(entries, batchOf({}), stackRows, async (batch, entry) => {
+    if (entry.kind === 'select') return keepRows(batch, entry);
+    if (!entry.segment) return batch;
     const added = await log.read(entry);
     for (const { name } of added.schema.fields) there.add(name);
-    joined = join(joined, project(added, columns && ['row_id', ...columns]), entry);
-  }
+    return join(batch, project(added, columns && ['row_id', ...columns]), entry);
+  });
+  const joined = rounds.reduce(stackRows, batchOf({}));
   if (!columns) return joined;
   const lacking = columns.find((name) => !there.has(name));
   if (lacking !== undefined) throw missing(cohort, 'column', lacking, [...there]);
@@ -139,15 +134,20 @@ function rowsNamed(rows: readonly string[], wanted: readonly string[], entry: Jo
   });
 }
 
-function takeFirst<V extends { readonly step: number; readonly round: number }>(cohorts: Map<string, V>): V {
-  const before = (a: V, b: V): boolean => a.step < b.step || (a.step === b.step && a.round < b.round);
-  const first = [...cohorts.values()].reduce((a, b) => (before(b, a) ? b : a));
-  cohorts.delete(`${first.step}.${first.round}`);
+function takeFirst<V>(cohorts: Map<number, V>): V {
+  const step = Math.min(...cohorts.keys());
+  const first = cohorts.get(step)!;
+  cohorts.delete(step);
   return first;
 }
 
-function lastOf({ entries }: RecordedCohort, stage: string): number {
-  return entries.map((e) => e.key.stage).lastIndexOf(stage);
+/** Of each round the events up to those of a stage; of a round without it all, as later events stand on them. */
+function entriesUpTo({ entries }: RecordedCohort, stage: string): JournalEntry[] {
+  const last = new Map<number, number>();
+  entries.forEach(({ key }, i) => {
+    if (key.stage === stage) last.set(key.round, i);
+  });
+  return entries.filter(({ key }, i) => i <= (last.get(key.round) ?? Number.POSITIVE_INFINITY));
 }
 
 /** `train: steps 0 to 59; eval:heldOut: steps 0 to 60`. */

@@ -1,9 +1,10 @@
 import type { EventKind, EventLog, Scope } from './event-log.ts';
 import { cohortsOf } from './join.ts';
 
-/** What one stage did with one cohort. */
+/** What one stage did with one cohort, in one round. */
 export interface ListedStage {
   readonly stage: string;
+  readonly round: number;
   readonly use: string;
   readonly kind: EventKind;
   readonly identity: string;
@@ -15,7 +16,8 @@ export interface ListedStage {
 export interface ListedCohort {
   readonly scope: Scope;
   readonly step: number;
-  readonly round: number;
+  /** How often the step sampled: 1, and 1 more for each refill. */
+  readonly rounds: number;
   readonly events: number;
   /** Rows at its last stage with columns, and bytes of all its columns. */
   readonly rows: number;
@@ -25,9 +27,10 @@ export interface ListedCohort {
 
 /** The cohorts of a run, by step within a scope, in what the journal says of them: no columns are read. */
 export async function* listCohorts(log: EventLog): AsyncGenerator<ListedCohort> {
-  for await (const { entries, scope, step, round } of cohortsOf(log)) {
+  for await (const { entries, scope, step } of cohortsOf(log)) {
     const stages = entries.map(({ key, use, kind, identity, segment }) => ({
       stage: key.stage,
+      round: key.round,
       use,
       kind,
       identity,
@@ -36,6 +39,7 @@ export async function* listCohorts(log: EventLog): AsyncGenerator<ListedCohort> 
     }));
     const rows = stages.findLast((s) => s.kind === 'columns')?.rows ?? 0;
     const bytes = stages.reduce((n, s) => n + s.bytes, 0);
-    yield { scope, step, round, events: entries.length, rows, bytes, stages };
+    const rounds = Math.max(...entries.map(({ key }) => key.round)) + 1;
+    yield { scope, step, rounds, events: entries.length, rows, bytes, stages };
   }
 }

@@ -1,8 +1,8 @@
-import { type Batch, takeRows } from '../core/batch.ts';
+import { type Batch, stackRows, takeRows } from '../core/batch.ts';
 import { RlevError } from '../core/errors.ts';
 import type { Address } from './address.ts';
 import type { EventLog } from './event-log.ts';
-import { cohortsAt, cohortsOf, joinedBatch, type RecordedCohort } from './join.ts';
+import { cohortAt, cohortsOf, joinedBatch, type RecordedCohort } from './join.ts';
 
 export interface SelectOptions {
   /** Columns of any stage up to the address, joined; by default those of the stage, or all where none is addressed. */
@@ -25,7 +25,7 @@ export async function* selectBatches(
   let at = 0;
   for await (const cohort of step === undefined
     ? cohortsOf(log, { scope })
-    : await cohortsAt(log, step, scope)) {
+    : [await cohortAt(log, step, scope)]) {
     const batch = await batchOfCohort(log, cohort, stage, columns);
     const from = Math.max(0, first - at);
     const to = Math.min(batch.numRows, last - at + 1);
@@ -49,10 +49,10 @@ async function batchOfCohort(
   const upTo = stage === undefined ? {} : { upTo: stage };
   if (stage === undefined || columns)
     return joinedBatch(log, cohort, { ...upTo, ...(columns && { columns }) });
-  const own = cohort.entries.findLast((e) => e.key.stage === stage);
+  const own = cohort.entries.filter((e) => e.key.stage === stage);
   // a selection is seen in the rows that it leaves, and an unknown stage is refused there
-  if (!own || own.kind === 'select') return joinedBatch(log, cohort, upTo);
-  return log.read(own);
+  if (own.length === 0 || own[0]!.kind === 'select') return joinedBatch(log, cohort, upTo);
+  return (await Promise.all(own.map((entry) => log.read(entry)))).reduce(stackRows);
 }
 
 /**

@@ -8,6 +8,7 @@ import { ioError, type LogFiles, nodeFiles } from './files.ts';
 import { cohortsOf, promptRowOf } from './join.ts';
 import { corrupt, readEntries, readLines, toEntry, toHeader } from './journal.ts';
 import { type LockOwner, lockHolder, type Processes, systemProcesses } from './lock.ts';
+import { foldRounds } from './rounds.ts';
 import { checkPipeline, extend, notARun, remnantsOf } from './run-directory.ts';
 import { type Extents, prunedFiles, readSegment } from './segments.ts';
 
@@ -111,20 +112,20 @@ async function verify(files: LogFiles, directory: string, processes: Processes):
   let rows = 0;
   let bytes = 0;
   for await (const { entries } of cohortsOf({ entries: () => readEntries(files, journal, end) })) {
-    let above: readonly string[] | undefined;
-    for (const entry of entries) {
+    await foldRounds<readonly string[] | undefined>(entries, undefined, stackIds, async (above, entry) => {
       const { segment, seq } = entry;
       rows += segment?.rows ?? 0;
       bytes += segment?.length ?? 0;
-      if (segment && pruned.has(segment.file)) continue;
+      if (segment && pruned.has(segment.file)) return above;
       try {
         const batch = segment && (await readSegment(files, directory, entry));
         if (batch) checkColumns(batch, entry, journal);
-        above = checkRows(above, batch, entry, journal);
+        return checkRows(above, batch, entry, journal);
       } catch (error) {
         find(error, { seq });
+        return above;
       }
-    }
+    });
   }
   const known = new Set(checkpoints.map((c) => c.path));
   const remnants = whole
@@ -187,8 +188,9 @@ function checkRows(
   const known = above && new Set(above);
   const twice = new Set<string>();
   for (const id of rows) {
-    if (!id.startsWith(`${step}.${round}.`) || !/^(\d+\.){3}\d+$/.test(id))
-      throw unlike(entry, journal, `row_id ${id} is not of step ${step}, round ${round}`);
+    const [, ofStep, ofRound] = /^(\d+)\.(\d+)\.\d+\.\d+$/.exec(id) ?? [];
+    if (Number(ofStep) !== step || Number(ofRound) > round)
+      throw unlike(entry, journal, `row_id ${id} is not of step ${step}, round ${round} or before`);
     if (twice.has(id)) throw unlike(entry, journal, `two rows are ${id}`);
     twice.add(id);
     if (known && !known.has(id) && (keep || !known.has(promptRowOf(id))))
@@ -206,4 +208,11 @@ function unlike({ seq, key }: JournalEntry, journal: string, what: string): Rlev
     value: seq,
     place: { file: journal, line: seq + 1 },
   });
+}
+
+function stackIds(
+  kept: readonly string[] | undefined,
+  brought: readonly string[] | undefined,
+): readonly string[] | undefined {
+  return kept && brought ? [...kept, ...brought] : undefined;
 }

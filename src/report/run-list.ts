@@ -8,7 +8,7 @@ export function runList(cohorts: readonly ListedCohort[], width: number): string
   const numbers = ['step', 'events', 'rows', 'bytes'];
   const rows = cohorts.map((cohort) => [
     cohort.scope,
-    `${cohort.step}${cohort.round > 0 ? `.${cohort.round}` : ''}`,
+    `${cohort.step}${cohort.rounds > 1 ? ` (${cohort.rounds} rounds)` : ''}`,
     fixed(cohort.events),
     fixed(cohort.rows),
     bytesOf(cohort.bytes),

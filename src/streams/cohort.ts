@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { type Batch, batchOf, columnOf, takeRows, withColumns } from '../core/batch.ts';
+import { type Batch, batchOf, columnOf, stackRows, takeRows, withColumns } from '../core/batch.ts';
 import type { AnyColumns, ColumnName, Columns } from '../core/columns.ts';
 import { isRagged, rowsOf } from '../core/columns.ts';
 import { type Place, RlevError, reasonOf } from '../core/errors.ts';
@@ -30,8 +30,10 @@ export interface WiredStage {
 export interface Cohort {
   readonly event: StageEvent;
   readonly batch: Batch;
-  /** Identity of the recorded event that made each column; under '' of the one that made the policy. */
-  readonly producers: ReadonlyMap<string, string>;
+  /** Identities of the recorded events, one a round, that made each column; under '' of the one that made the policy. */
+  readonly producers: ReadonlyMap<string, readonly string[]>;
+  /** Whether the stage that selected last asks for another round of the step. */
+  readonly again?: boolean;
   /** What the update stage answered, once it has. */
   readonly update?: UpdateResult;
 }
@@ -42,7 +44,7 @@ export interface Cohort {
  * @param origin identity of the event that made the policy, where it is of another run.
  */
 export function emptyCohort(event: StageEvent, origin?: string): Cohort {
-  return { event, batch: batchOf({}), producers: new Map(origin === undefined ? [] : [['', origin]]) };
+  return { event, batch: batchOf({}), producers: new Map(origin === undefined ? [] : [['', [origin]]]) };
 }
 
 /**
@@ -79,12 +81,15 @@ async function apply(wired: WiredStage, cohort: Cohort, record: Recorder): Promi
       const needed = copiesOf(batch, definition.needs(params));
       const selection = await (stage as SelectStage).run(needed, event);
       const kept = takeRows(batch, rowsNamed(selection, batch));
+      const again = selection.again === true;
+      if (again) refuseUnbounded(definition.rounds?.(params) ?? 1, event);
       const identity = await record(wired, cohort, {
         kind: 'select',
         parents: parentsOf(cohort, definition.needs(params)),
-        data: { keep: [...selection.keep] },
+        data: { keep: [...selection.keep], ...(again && { again }) },
       });
-      return { ...cohort, batch: kept, producers: new Map([...cohort.producers, ['row_id', identity]]) };
+      const producers = new Map([...cohort.producers, ['row_id', [identity]]]);
+      return { ...cohort, batch: kept, producers, again };
     }
     case 'update': {
       const needed = copiesOf(batch, definition.needs(params));
@@ -94,7 +99,7 @@ async function apply(wired: WiredStage, cohort: Cohort, record: Recorder): Promi
         parents: parentsOf(cohort, ['', ...definition.needs(params)]),
         data: { metrics: { ...update.metrics }, version: update.version, hash: update.hash },
       });
-      return { ...cohort, update, producers: new Map([...cohort.producers, ['', identity]]) };
+      return { ...cohort, update, producers: new Map([...cohort.producers, ['', [identity]]]) };
     }
   }
 }
@@ -147,7 +152,7 @@ async function add(
     specs,
   });
   const producers = new Map(cohort.producers);
-  for (const name of returned) producers.set(name, identity);
+  for (const name of returned) producers.set(name, [identity]);
   return { ...cohort, batch, producers };
 }
 
@@ -185,6 +190,34 @@ function parentsOf(cohort: Cohort, needs: readonly string[]): string[] {
   return [...new Set(identities)];
 }
 
+/**
+ * What rounds before have kept, and behind it what another round of the same step brought: the cohort that is selected
+ * from again.
+ */
+export function joinRounds(kept: Cohort, brought: Cohort): Cohort {
+  const producers = joinProducers(kept.producers, brought.producers);
+  return { event: brought.event, batch: stackRows(kept.batch, brought.batch), producers };
+}
+
+/** Who made each column of two rounds. */
+export function joinProducers(kept: Cohort['producers'], brought: Cohort['producers']): Cohort['producers'] {
+  const producers = new Map(kept);
+  for (const [name, identities] of brought) {
+    producers.set(name, [...new Set([...(producers.get(name) ?? []), ...identities])]);
+  }
+  return producers;
+}
+
+function refuseUnbounded(rounds: number, { round }: StageEvent): void {
+  if (round + 1 < rounds) return;
+  throw new RlevError({
+    code: 'stage/contract',
+    message: `It asks for another round after ${rounds}, the most that it declares.`,
+    value: rounds,
+    help: 'Declare them: `rounds: (params) => params.rounds`.',
+  });
+}
+
 function repeatRows(batch: Batch, times: number): Batch {
   return takeRows(
     batch,
@@ -210,7 +243,9 @@ function rowsNamed(selection: Selection, batch: Batch): number[] {
 
 function inPlace(error: unknown, wired: WiredStage, event: StageEvent): unknown {
   if (event.signal.aborted) return error;
-  const who = `Stage ${wired.id} (${wired.definition.name}), step ${event.step}${event.scope === 'train' ? '' : `, ${event.scope}`}`;
+  const round = event.round === 0 ? '' : `, round ${event.round}`;
+  const scope = event.scope === 'train' ? '' : `, ${event.scope}`;
+  const who = `Stage ${wired.id} (${wired.definition.name}), step ${event.step}${round}${scope}`;
   if (error instanceof RlevError) {
     if (error.code !== 'stage/contract' && error.code !== 'stage/failed') return error;
     return new RlevError({

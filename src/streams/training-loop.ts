@@ -3,6 +3,7 @@ import type { StageEvent } from '../core/stage.ts';
 import { applyStage, type Cohort, emptyCohort, type WiredStage } from './cohort.ts';
 import { withCredits } from './credits.ts';
 import type { Recorder } from './record.ts';
+import { gatherRounds, stagesInRounds } from './rounds.ts';
 
 export interface TrainingLoopOptions {
   readonly stages: readonly WiredStage[];
@@ -28,24 +29,29 @@ export interface TrainingLoopOptions {
 export type StageWatch = (stage: WiredStage, cohort: Cohort, milliseconds: number) => void;
 
 /**
- * The loop of training, driven by credits. With k cohorts in flight, cohort n starts when policy max(base, n - k + 1)
+ * The loop of training, driven by credits. Stages that work in rounds do so as one: a step's rounds are over before the
+ * next step begins there. With k cohorts in flight, cohort n starts when policy max(base, n - k + 1)
  * is published, and is sampled by exactly that policy (without an update stage, by the first). Every stage works on one cohort at a time, in order; k = 1
  * is on-policy. The observable gives each cohort when its step is done, completes after the last, and cancels
  * nothing by itself: its owner aborts the signal.
  */
 export function trainingLoop(options: TrainingLoopOptions): Observable<Cohort> {
-  const { from, steps: to, inFlight } = options;
-  const last = options.stages.at(-1)!;
+  const { from, steps: to, inFlight, stages } = options;
+  const inRounds = stages.slice(0, stagesInRounds(stages));
+  const [last, ...others] = stages.slice(inRounds.length).reverse();
   return withCredits({ from, to, inFlight }, (started) =>
-    options.stages
-      .slice(0, -1)
+    others
+      .reverse()
       .reduce<Observable<Cohort>>(
         (flow, wired) => flow.pipe(through(wired, options)),
-        started.pipe(map((step) => cohortOf(step, options))),
+        started.pipe(
+          map((step) => cohortOf(step, options)),
+          concatMap((cohort) => gathered(inRounds, cohort, options)),
+        ),
       )
       .pipe(
         concatMap(async (cohort) => {
-          const done = await timed(last, cohort, options);
+          const done = last ? await timed(last, cohort, options) : cohort;
           await options.afterStep(done);
           return done;
         }),
@@ -67,9 +73,20 @@ export async function runOnce(
   event: StageEvent,
   options: Pick<TrainingLoopOptions, 'record' | 'watch'>,
 ): Promise<Cohort> {
-  let cohort = emptyCohort(event);
-  for (const wired of stages) cohort = await timed(wired, cohort, options);
+  const inRounds = stages.slice(0, stagesInRounds(stages));
+  let cohort = await gathered(inRounds, emptyCohort(event), options);
+  for (const wired of stages.slice(inRounds.length)) cohort = await timed(wired, cohort, options);
   return cohort;
+}
+
+async function gathered(
+  stages: readonly WiredStage[],
+  cohort: Cohort,
+  options: Pick<TrainingLoopOptions, 'record' | 'watch'>,
+): Promise<Cohort> {
+  if (stages.length === 0) return cohort;
+  const open = (round: number): Cohort => ({ ...cohort, event: { ...cohort.event, round } });
+  return gatherRounds(stages, open, (wired, at) => timed(wired, at, options));
 }
 
 async function timed(

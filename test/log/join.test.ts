@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { allColumnsOf, columnOf } from '../../src/core/batch.ts';
 import type { EventDraft, EventLog, Scope } from '../../src/log/event-log.ts';
-import { cohortsAt, cohortsOf, joinedBatch } from '../../src/log/join.ts';
+import { cohortAt, cohortsOf, joinedBatch } from '../../src/log/join.ts';
 import { createRun } from '../../src/log/run-directory.ts';
 import { errorOf } from '../support/stage.ts';
 import { columnsDraft, origin, pipeline, updateDraft } from './events.ts';
@@ -37,7 +37,7 @@ describe('log/join', () => {
   });
 
   it('gives responses the columns of their prompts, and drops what a select dropped', async () => {
-    const [cohort] = await cohortsAt(log, 1);
+    const cohort = await cohortAt(log, 1);
     expect(allColumnsOf(await joinedBatch(log, cohort!))).to.deep.equal({
       row_id: ['1.0.1.1', '1.0.0.0'],
       prompt: ['b', 'a'],
@@ -48,7 +48,7 @@ describe('log/join', () => {
   });
 
   it('stops at a stage', async () => {
-    const [cohort] = await cohortsAt(log, 2);
+    const cohort = await cohortAt(log, 2);
     const prompts = await joinedBatch(log, cohort!, { upTo: 'prompts' });
     expect(columnOf(prompts, 'row_id')).to.deep.equal(['2.0.0.0', '2.0.1.0']);
     const rollouts = await joinedBatch(log, cohort!, { upTo: 'rollout' });
@@ -57,7 +57,7 @@ describe('log/join', () => {
   });
 
   it('gives the columns that are asked for, in that order', async () => {
-    const [cohort] = await cohortsAt(log, 0);
+    const cohort = await cohortAt(log, 0);
     const batch = await joinedBatch(log, cohort!, { columns: ['reward', 'prompt'] });
     expect(allColumnsOf(batch)).to.deep.equal({ reward: new Float64Array([0.5, 1.5]), prompt: ['b', 'a'] });
   });
@@ -89,9 +89,9 @@ describe('log/join', () => {
   });
 
   it('says what is there instead of a step, stage or column that is not', async () => {
-    const step = await errorOf(() => cohortsAt(log, 7), 'run/not-found');
+    const step = await errorOf(() => cohortAt(log, 7), 'run/not-found');
     expect(step.help).to.equal('There is: train: steps 0 to 2; eval:heldOut: step 1.');
-    const [cohort] = await cohortsAt(log, 1);
+    const cohort = await cohortAt(log, 1);
     const stage = await errorOf(() => joinedBatch(log, cohort!, { upTo: 'value' }), 'run/not-found');
     expect(stage.help).to.equal('It has prompts, rollout, filter, reward, optimize.');
     const column = await errorOf(() => joinedBatch(log, cohort!, { columns: ['scale'] }), 'run/not-found');

@@ -3,7 +3,7 @@ import { tableFromIPC as flechette } from '@uwdata/flechette';
 import { expect } from 'chai';
 import { columnOf } from '../../src/core/batch.ts';
 import { readArrow as loadBatch } from '../../src/log/arrow-file.ts';
-import { cohortsAt, joinedBatch } from '../../src/log/join.ts';
+import { cohortAt, joinedBatch } from '../../src/log/join.ts';
 import { listCohorts } from '../../src/log/list.ts';
 import { openRun } from '../../src/log/run-directory.ts';
 import { verifyRun } from '../../src/log/verify.ts';
@@ -27,7 +27,7 @@ describe('a recording of format 1', () => {
     const log = await openRun(recording, { write: false });
     expect(log.header.format).to.equal(1);
     expect((await all(log)).at(-1)!.key).to.include({ step: 3, stage: 'value', scope: 'eval:heldOut' });
-    const [cohort] = await cohortsAt(log, 1);
+    const cohort = await cohortAt(log, 1);
     const batch = await joinedBatch(log, cohort!);
     expect(batch.numRows).to.equal(16);
     expect(columnOf(batch, 'prompt').slice(3, 5)).to.deep.equal(['39+14+4=?\n', '43-?=31\n']);

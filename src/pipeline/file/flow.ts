@@ -8,7 +8,7 @@ const order: Record<StageKind, number> = { source: 0, map: 1, select: 1, update:
 
 /**
  * Checks that columns flow: one source, first; each stage finds the columns it needs; no stage adds a column that is
- * there already unless it declares that it replaces it; nothing follows an update.
+ * there already unless it declares that it replaces it; nothing follows an update; one stage at most samples on in rounds.
  *
  * @param stages `undefined` for a stage that could not be resolved: what it adds is not known, so that columns which
  * later stages need are not missed
@@ -28,7 +28,12 @@ export function columnsOf({ definition, params }: ResolvedStage): {
   return { needs: definition.kind === 'source' ? [] : definition.needs(params), adds, replaces };
 }
 
+function asksForRounds({ definition, params }: ResolvedStage): boolean {
+  return definition.kind === 'select' && (definition.rounds?.(params) ?? 1) > 1;
+}
+
 function orderErrors(stages: readonly (ResolvedStage | undefined)[]): RlevError[] {
+  const asking = stages.find((stage) => stage && asksForRounds(stage));
   return stages.flatMap((stage, i) => {
     if (!stage) return [];
     const { id, use, place, definition } = stage;
@@ -41,6 +46,13 @@ function orderErrors(stages: readonly (ResolvedStage | undefined)[]): RlevError[
           i === 0
             ? `The first stage must be a source; ${id} (${use}) is of the kind ${definition.kind}.`
             : `${id} (${use}) is a source; a pipeline has one, and it stands first.`,
+        ),
+      );
+    }
+    if (asking && stage !== asking && asksForRounds(stage)) {
+      errors.push(
+        error(
+          `${id} (${use}) asks for more rounds of a step, as ${asking.id} does: one stage of a flow may.`,
         ),
       );
     }

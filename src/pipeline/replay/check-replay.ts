@@ -67,7 +67,7 @@ export function checkAgainst(recording: Recording, stages: readonly ResolvedStag
     async (wired, cohort, deed) => {
       const draft = draftOf(wired, cohort, deed);
       const identity = identityOf(draft);
-      const entry = recording.entryOf(recorded, wired.id);
+      const entry = recording.entryOf(recorded, wired.id, cohort.event.round);
       const known = new Set([recording.origin, ...recorded.entries.map((e) => e.identity)]);
       // a run that was stopped lacks the last stages of a step
       if (!entry && unchanged.has(wired.id)) return identity;

@@ -68,8 +68,8 @@ async function compareOn(
     for await (const recorded of cohortsOf(recording.log, { scope: 'train', ...options.steps })) {
       signal.throwIfAborted();
       if (!isWhole(recorded, recording, left, options.notice ?? (() => undefined))) continue;
-      const x = await left.run(await left.input(recorded, ['points']));
-      const y = await right.run(await right.input(recorded, ['points']));
+      const x = await left.run(await left.inputs(recorded, ['points']));
+      const y = await right.run(await right.inputs(recorded, ['points']));
       compareCohorts(diffs, x, y, [left, right]);
       steps++;
       rollouts += x.batch.numRows;

@@ -1,4 +1,4 @@
-import { type Batch, columnOf } from '../../core/batch.ts';
+import { type Batch, batchOf, columnOf, stackRows } from '../../core/batch.ts';
 import type { ColumnName } from '../../core/columns.ts';
 import type { Catalogue, Scope } from '../../core/stage.ts';
 import { parseAddress } from '../../log/address.ts';
@@ -117,12 +117,13 @@ async function compareRuns(
   };
 }
 
-function cohortKey({ scope, step, round }: RecordedCohort): string {
-  return `${scope}/${step}.${round}`;
+function cohortKey({ scope, step }: RecordedCohort): string {
+  return `${scope}/${step}`;
 }
 
+/** The events of a cohort by round and stage. */
 function byStage(cohort: RecordedCohort | undefined): Map<string, JournalEntry> {
-  return new Map(cohort?.entries.map((entry) => [entry.key.stage, entry]));
+  return new Map(cohort?.entries.map((entry) => [`${entry.key.round}/${entry.key.stage}`, entry]));
 }
 
 async function* checkpointsOf(log: EventLog): AsyncGenerator<JournalEntry> {
@@ -174,12 +175,13 @@ interface Questions {
 }
 
 async function questionsOf(log: EventLog, cohort: RecordedCohort): Promise<Questions> {
-  const source = cohort.entries.find((entry) => entry.segment);
-  const batch = source && (await log.read(source));
-  const has = (name: string): boolean => batch?.getChild(name) != null;
-  const rows = new Map((batch && has('row_id') ? columnOf(batch, 'row_id') : []).map((id, i) => [id, i]));
-  const prompts = batch && has('prompt_id') ? columnOf(batch, 'prompt_id') : undefined;
-  const points = batch && has('points') ? columnOf(batch, 'points') : undefined;
+  const source = cohort.entries.find((entry) => entry.segment)?.key.stage;
+  const rounds = cohort.entries.filter((entry) => entry.segment && entry.key.stage === source);
+  const batch = (await Promise.all(rounds.map((entry) => log.read(entry)))).reduce(stackRows, batchOf({}));
+  const has = (name: string): boolean => batch.getChild(name) != null;
+  const rows = new Map((has('row_id') ? columnOf(batch, 'row_id') : []).map((id, i) => [id, i]));
+  const prompts = has('prompt_id') ? columnOf(batch, 'prompt_id') : undefined;
+  const points = has('points') ? columnOf(batch, 'points') : undefined;
   return {
     byPoints: points !== undefined,
     of: (rowId) => {

@@ -1,34 +1,41 @@
 import { join } from 'node:path';
 import { type Batch, columnOf } from '../../core/batch.ts';
 import { RlevError } from '../../core/errors.ts';
-import type { Catalogue, StageEvent } from '../../core/stage.ts';
+import type { Catalogue, Scope, StageEvent } from '../../core/stage.ts';
 import type { EventLog, JournalEntry } from '../../log/event-log.ts';
 import { joinedBatch, type RecordedCohort } from '../../log/join.ts';
+import { foldRounds } from '../../log/rounds.ts';
 import { openRun } from '../../log/run-directory.ts';
-import { type Cohort, emptyCohort } from '../../streams/cohort.ts';
+import { type Cohort, emptyCohort, joinProducers } from '../../streams/cohort.ts';
 import { loadPipeline, type Pipeline, type ResolvedStage } from '../file/resolve.ts';
+import { scoped } from './scoped.ts';
 
 /** A recorded run, open for reading, with the pipeline that made it. */
 export interface Recording {
   readonly log: EventLog;
+  /** Which flow of the run: its stages are those of `pipeline`. */
+  readonly scope: Scope;
   readonly pipeline: Pipeline;
   /** The run's first step: 0, or that of the checkpoint which it was forked from. */
   readonly base: number;
   /** Identity of that checkpoint, which made the policy of the first step. */
   readonly origin: string | undefined;
-  /** The recorded event of a stage in a cohort. */
-  entryOf(recorded: RecordedCohort, stage: string): JournalEntry | undefined;
+  /** The recorded event of a stage in a cohort, by default that of the last round. */
+  entryOf(recorded: RecordedCohort, stage: string, round?: number): JournalEntry | undefined;
   /** Names of the columns that each stage recorded, `row_id` only where the stage makes it. */
   columnsByStage(recorded: RecordedCohort): Promise<ReadonlyMap<string, readonly string[]>>;
   /**
    * A cohort as it stood behind some stages, with those of the named columns that are there, and `row_id`; reads no
    * other stage's.
+   *
+   * @param round only what this round brought, before it was selected from with what was kept; by default all rounds
    */
   cohortAfter(
     stages: readonly string[],
     recorded: RecordedCohort,
     names: readonly string[],
     signal: AbortSignal,
+    round?: number,
   ): Promise<Cohort>;
   close(): Promise<void>;
 }
@@ -38,11 +45,15 @@ export interface Recording {
  *
  * @throws RlevError `run/not-found`, `run/corrupt`; `config/*` where the catalogue lacks a stage of the run
  */
-export async function openRecording(directory: string, catalogue: Catalogue): Promise<Recording> {
+export async function openRecording(
+  directory: string,
+  catalogue: Catalogue,
+  scope: Scope = 'train',
+): Promise<Recording> {
   const log = await openRun(directory, { write: false });
   try {
     const pipeline = await loadPipeline(recordedPipeline(directory), { catalogue });
-    return recordingOf(log, pipeline, await forkOf(log));
+    return recordingOf(log, pipeline, scope, await forkOf(log));
   } catch (error) {
     await log.close();
     throw error;
@@ -60,13 +71,21 @@ async function forkOf(log: EventLog): Promise<JournalEntry | undefined> {
   return undefined;
 }
 
-function recordingOf(log: EventLog, pipeline: Pipeline, fork: JournalEntry | undefined): Recording {
+function recordingOf(
+  log: EventLog,
+  whole: Pipeline,
+  scope: Scope,
+  fork: JournalEntry | undefined,
+): Recording {
+  const pipeline = scoped(whole, scope);
   const base = fork?.key.step ?? 0;
   const byId = new Map(pipeline.stages.map((stage) => [stage.id, stage]));
   const schemas = new Map<string, readonly string[]>();
 
-  const entryOf = (recorded: RecordedCohort, stage: string): JournalEntry | undefined =>
-    recorded.entries.findLast((entry) => entry.key.stage === stage);
+  const entryOf: Recording['entryOf'] = (recorded, stage, round) =>
+    recorded.entries.findLast(
+      ({ key }) => key.stage === stage && (round === undefined || key.round === round),
+    );
 
   /** Every event of a stage has the same columns: one is looked at. */
   const columnsByStage = async (
@@ -83,35 +102,40 @@ function recordingOf(log: EventLog, pipeline: Pipeline, fork: JournalEntry | und
 
   return {
     log,
+    scope,
     pipeline,
     base,
     origin: fork?.identity,
     entryOf,
     columnsByStage,
-    cohortAfter: async (stages, recorded, names, signal) => {
+    cohortAfter: async (stages, recorded, names, signal, round) => {
       const origin = recorded.step === base ? fork?.identity : undefined;
-      const cohort = emptyCohort(eventOf(pipeline, base, recorded, signal), origin);
+      const last = round ?? Math.max(...recorded.entries.map(({ key }) => key.round));
+      const cohort = emptyCohort(eventOf(whole, base, recorded, last, signal), origin);
       if (stages.length === 0) return cohort;
       const columns = await columnsByStage(recorded);
       const wanted = new Set(['row_id', ...names]);
-      const producers = new Map(cohort.producers);
-      const there = new Set<string>();
-      const entries: JournalEntry[] = [];
-      const last = stages.findLast((id) => columns.has(id));
-      for (const id of stages) {
-        const entry = entryOf(recorded, id);
-        if (!entry) throw notRecorded(log, recorded, id, byId.has(id));
-        const own = columns.get(id) ?? [];
-        if (entry.kind === 'select') producers.set('row_id', entry.identity);
-        for (const name of own) producers.set(name, entry.identity);
-        for (const name of own) if (wanted.has(name)) there.add(name);
-        // the last one says which rows there are
-        if (entry.kind === 'select' || id === last || own.some((name) => wanted.has(name)))
-          entries.push(entry);
-      }
+      const lacking = stages.find((id) => !entryOf(recorded, id, round));
+      if (lacking !== undefined) throw notRecorded(log, recorded, lacking, byId.has(lacking));
+      const before = recorded.entries.filter(
+        ({ key }) => stages.includes(key.stage) && (round === undefined || key.round === round),
+      );
+      const rounds = await foldRounds(before, cohort.producers, joinProducers, async (at, entry) => {
+        const producers = new Map(at);
+        if (entry.kind === 'select') producers.set('row_id', [entry.identity]);
+        for (const name of columns.get(entry.key.stage) ?? []) producers.set(name, [entry.identity]);
+        return producers;
+      });
+      const there = new Set(stages.flatMap((id) => columns.get(id) ?? []).filter((name) => wanted.has(name)));
+      // the last one says which rows there are
+      const rows = stages.findLast((id) => columns.has(id));
+      const entries = before.filter(
+        ({ kind, key }) =>
+          kind === 'select' || key.stage === rows || columns.get(key.stage)?.some((name) => wanted.has(name)),
+      );
       const found = ['row_id', ...[...there].filter((name) => name !== 'row_id')];
       const batch = await joinedBatch(log, { ...recorded, entries }, { columns: found });
-      return { ...cohort, batch, producers };
+      return { ...cohort, batch, producers: rounds.reduce(joinProducers) };
     },
     close: () => log.close(),
   };
@@ -126,12 +150,13 @@ function adds(stage: ResolvedStage | undefined): readonly string[] {
 function eventOf(
   { run, stages }: Pipeline,
   base: number,
-  { step, round }: RecordedCohort,
+  { scope, step }: RecordedCohort,
+  round: number,
   signal: AbortSignal,
 ): StageEvent {
   const trains = stages.at(-1)!.definition.kind === 'update';
-  const policyVersion = trains ? Math.max(base, step - run.inFlight + 1) : base;
-  return { step, round, scope: 'train', seed: run.seed, policyVersion, signal };
+  const version = scope === 'train' ? Math.max(base, step - run.inFlight + 1) : step;
+  return { step, round, scope, seed: run.seed, policyVersion: trains ? version : base, signal };
 }
 
 function notRecorded(log: EventLog, { step }: RecordedCohort, stage: string, known: boolean): RlevError {

@@ -47,10 +47,8 @@ export class ReplayChanges {
   }
 
   #entries(recorded: RecordedCohort): JournalEntry[] {
-    return this.#stages.flatMap(({ id }) => {
-      const entry = this.#recording.entryOf(recorded, id);
-      return entry?.segment ? [entry] : [];
-    });
+    const ids = new Set(this.#stages.map(({ id }) => id));
+    return recorded.entries.filter(({ key, segment }) => segment && ids.has(key.stage));
   }
 }
 

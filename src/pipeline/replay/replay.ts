@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, relative, resolve as resolvePath } from 'node:path';
 import { RlevError } from '../../core/errors.ts';
-import type { Catalogue } from '../../core/stage.ts';
+import type { Catalogue, Scope } from '../../core/stage.ts';
 import { parseAddress } from '../../log/address.ts';
 import type { EventLog, JournalEntry } from '../../log/event-log.ts';
 import { canonicalJson, sha256 } from '../../log/identity.ts';
@@ -9,8 +9,9 @@ import { cohortsOf, type RecordedCohort } from '../../log/join.ts';
 import { originOf } from '../../log/origin.ts';
 import { createRun } from '../../log/run-directory.ts';
 import type { ColumnsDiff } from '../../report/column-diff.ts';
-import type { Cohort } from '../../streams/cohort.ts';
+import type { Cohort, WiredStage } from '../../streams/cohort.ts';
 import { type Recorder, recordInto, recordNothing } from '../../streams/record.ts';
+import { stagesInRounds } from '../../streams/rounds.ts';
 import { cancellable } from '../cancellable.ts';
 import { loadPipeline, type Pipeline } from '../file/resolve.ts';
 import { checkpointFolder, loadCheckpoint } from '../run/checkpoint.ts';
@@ -20,6 +21,7 @@ import { openRecording, type Recording, recordedPipeline } from './recording.ts'
 import { ReplayChanges } from './replay-changes.ts';
 import { type ReplayedStage, ReplayFigures } from './replay-figures.ts';
 import { openReplayer, type Replayer, type ReplayRange } from './replayer.ts';
+import { scoped } from './scoped.ts';
 
 export interface ReplayOptions extends ReplayRange {
   readonly catalogue: Catalogue;
@@ -27,6 +29,8 @@ export interface ReplayOptions extends ReplayRange {
   readonly pipeline?: string;
   /** Overrides, as `--set` takes them. */
   readonly set?: readonly string[];
+  /** The flow to replay: training, or an evaluation; default: what the address says. */
+  readonly scope?: Scope;
   /** First and last step, both included; default: all. */
   readonly steps?: { readonly from: number; readonly to: number };
   /** Compare identities with the recorded ones. */
@@ -83,11 +87,13 @@ async function replayUnder(signal: AbortSignal, run: string, options: ReplayOpti
   const address = parseAddress(run);
   const only = address.step === undefined ? undefined : { from: address.step, to: address.step };
   const steps = options.steps ?? only ?? { from: 0, to: Number.MAX_SAFE_INTEGER };
-  const recording = await openRecording(address.run, options.catalogue);
+  const scope = options.scope ?? address.scope;
+  const recording = await openRecording(address.run, options.catalogue, scope);
   let replayer: Replayer | undefined;
   let log: EventLog | undefined;
   try {
-    const pipeline = await loadPipeline(options.pipeline ?? recordedPipeline(address.run), options);
+    const whole = await loadPipeline(options.pipeline ?? recordedPipeline(address.run), options);
+    const pipeline = scoped(whole, scope);
     const notice = options.notice ?? (() => undefined);
     for (const message of pipeline.notices) notice(message);
     replayer = await openReplayer(recording, pipeline, { ...options, notice, signal });
@@ -95,7 +101,7 @@ async function replayUnder(signal: AbortSignal, run: string, options: ReplayOpti
       notice(
         'The rollouts stay those of the recorded policy: where anything differs from the recording, every update after the first is off-policy. See the importance ratios.',
       );
-      await startPolicy(replayer, recording, steps.from);
+      await startPolicy(replayer, recording, Math.max(recording.base, steps.from));
     }
     if (options.directory !== undefined) {
       log = await recordAs(options.directory, recording, pipeline, replayer);
@@ -126,26 +132,29 @@ async function replayAll(
   }));
   const check = options.check ? checkAgainst(recording, resolved) : undefined;
   const offPolicy: OffPolicy[] = [];
+  const asIs = !updates(replayer) && stages.some((wired) => readsWeights(wired, recording.pipeline));
   const started = performance.now();
   let count = 0;
   const load = async (recorded: RecordedCohort) => {
     if (!isWhole(recorded, recording, replayer, options.notice)) return undefined;
-    const input = await replayer.input(recorded, alongside);
-    return { recorded, input, before: (await changes?.read(recorded)) ?? [] };
+    const inputs = await replayer.inputs(recorded, alongside);
+    return { recorded, inputs, before: (await changes?.read(recorded)) ?? [] };
   };
-  for await (const loaded of ahead(cohortsOf(recording.log, { scope: 'train', ...options.steps }), load)) {
+  const { log: recordedLog, scope } = recording;
+  for await (const loaded of ahead(cohortsOf(recordedLog, { scope, ...options.steps }), load)) {
     if (!loaded) continue;
-    const { recorded, input, before } = loaded;
+    const { recorded, inputs, before } = loaded;
     const record = recorderOf(recorded, log, check);
-    let cohort = input;
-    for (const wired of stages) {
-      if (wired.definition.kind === 'update' && cohort.batch.getChild('sampled_logprobs')) {
-        offPolicy.push(await measureOffPolicy(await replayer.openPolicy(), cohort));
+    if (asIs) await startPolicy(replayer, recording, recorded.step);
+    const cohort = await replayer.run(inputs, async (wired, given) => {
+      if (wired.definition.kind === 'update' && given.batch.getChild('sampled_logprobs')) {
+        offPolicy.push(await measureOffPolicy(await replayer.openPolicy(), given));
       }
       const start = performance.now();
-      cohort = await replayer.apply(wired, cohort, record);
-      figures.stage(wired, cohort, performance.now() - start);
-    }
+      const done = await replayer.apply(wired, given, record);
+      figures.stage(wired, done, performance.now() - start);
+      return done;
+    });
     figures.cohort(cohort);
     changes?.add(before, cohort);
     count++;
@@ -195,16 +204,15 @@ export function isWhole(
   { before, stages }: Replayer,
   notice: (message: string) => void,
 ): boolean {
-  if (recorded.round > 0) {
-    throw new RlevError({
-      code: 'run/mismatch',
-      message: `Step ${recorded.step} was refilled, and a cohort of several rounds cannot be replayed yet.`,
-      value: recorded.round,
-      help: 'Leave the step out: --steps.',
-    });
-  }
-  const known = new Set(recording.pipeline.stages.map(({ id }) => id));
-  const lacking = before.find(({ id }) => known.has(id) && !recording.entryOf(recorded, id));
+  const { pipeline, entryOf } = recording;
+  const inRounds = new Set(pipeline.stages.slice(0, stagesInRounds(pipeline.stages)).map(({ id }) => id));
+  const last = Math.max(...recorded.entries.map(({ key }) => key.round));
+  const isThere = (id: string): boolean => {
+    const entry = entryOf(recorded, id, inRounds.has(id) ? last : undefined);
+    return entry !== undefined && entry.data?.again !== true;
+  };
+  const known = new Set(pipeline.stages.map(({ id }) => id));
+  const lacking = before.find(({ id }) => known.has(id) && !isThere(id));
   if (!lacking) return true;
   notice(
     `Step ${recorded.step} is left out: the run stopped in it before ${stages[0]!.id}, at ${lacking.id}.`,
@@ -230,9 +238,17 @@ function updates({ stages }: Replayer): boolean {
   return stages.some(({ definition }) => definition.kind === 'update');
 }
 
-/** The policy as it was before the first replayed step: the starting one, or that of the run's checkpoint. */
-async function startPolicy(replayer: Replayer, { log, base }: Recording, from: number): Promise<void> {
-  const step = Math.max(base, from);
+/** Whether a stage reads weights that are not the starting ones at every step. */
+function readsWeights({ definition, params }: WiredStage, { stages }: Pipeline): boolean {
+  const reads = definition.kind === 'map' ? definition.readsWeights?.(params) : undefined;
+  const moves = stages.some(
+    (s) => s.definition.kind === 'update' && s.definition.movesReference?.(s.params) === true,
+  );
+  return reads === 'policy' || (reads === 'reference' && moves);
+}
+
+/** The policy as it was before a step: the starting one, or that of the run's checkpoint. */
+async function startPolicy(replayer: Replayer, { log }: Recording, step: number): Promise<void> {
   const checkpoint = step === 0 ? undefined : await checkpointAt(log, step);
   const policy = await replayer.openPolicy();
   if (checkpoint) await loadCheckpoint(log.directory, checkpoint, { policy, stages: replayer.stages });
@@ -247,9 +263,9 @@ async function checkpointAt(log: EventLog, step: number): Promise<JournalEntry> 
   }
   throw new RlevError({
     code: 'run/not-found',
-    message: `To update the policy from step ${step} on, the replay needs it as it was then, and the run keeps no checkpoint of that.`,
+    message: `The replay needs the policy as it was at step ${step}, and the run keeps no checkpoint of that.`,
     value: step,
-    help: `Begin where there is one: ${['step 0', ...kept].join(', ')}.`,
+    help: `Begin where there is one, with --steps: ${['step 0', ...kept].join(', ')}.`,
   });
 }
 

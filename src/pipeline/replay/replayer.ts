@@ -4,8 +4,9 @@ import type { Policy } from '../../core/services.ts';
 import type { Dataset, SourceStage } from '../../core/stage.ts';
 import { canonicalJson } from '../../log/identity.ts';
 import type { RecordedCohort } from '../../log/join.ts';
-import { applyStage, type Cohort, type WiredStage } from '../../streams/cohort.ts';
+import { applyStage, type Cohort, joinRounds, type WiredStage } from '../../streams/cohort.ts';
 import { type Recorder, recordNothing } from '../../streams/record.ts';
+import { gatherRounds, stagesInRounds } from '../../streams/rounds.ts';
 import type { Pipeline, ResolvedStage } from '../file/resolve.ts';
 import { createStage, openPolicyOf, setupOf } from '../run/assemble.ts';
 import type { Recording } from './recording.ts';
@@ -33,12 +34,22 @@ export interface Replayer {
   readonly needs: readonly string[];
   /** The columns that the stages add or replace. */
   readonly adds: readonly string[];
-  /** A recorded cohort as the first stage gets it, with `more` of its columns where they are there. */
-  input(recorded: RecordedCohort, more?: readonly string[]): Promise<Cohort>;
+  /**
+   * A recorded cohort as the first stage gets it, with `more` of its columns where they are there: what each round
+   * brought, where the stages work in rounds, else all of it.
+   */
+  inputs(recorded: RecordedCohort, more?: readonly string[]): Promise<readonly Cohort[]>;
   /** Runs one stage; opens the policy where the stage asks for it. */
   apply(wired: WiredStage, cohort: Cohort, record?: Recorder): Promise<Cohort>;
-  /** Runs all stages. */
-  run(cohort: Cohort): Promise<Cohort>;
+  /**
+   * Runs all stages, in as many rounds as they ask for and the recording has.
+   *
+   * @param inputs at least one
+   */
+  run(
+    inputs: readonly Cohort[],
+    apply?: (wired: WiredStage, cohort: Cohort) => Promise<Cohort>,
+  ): Promise<Cohort>;
   openPolicy(): Promise<Policy>;
   close(): Promise<void>;
 }
@@ -112,6 +123,8 @@ export async function openReplayer(
   }
 
   const needs = neededColumns(resolved);
+  /** How many of the stages, from the first, work in rounds. */
+  const inRounds = Math.max(0, stagesInRounds(pipeline.stages) - first);
   const apply = (wired: WiredStage, cohort: Cohort, record: Recorder = recordNothing): Promise<Cohort> =>
     asking(() => applyStage(wired, cohort, record));
   return {
@@ -123,11 +136,16 @@ export async function openReplayer(
     needs,
     adds: resolved.flatMap(addedBy),
     openPolicy,
-    input: async (recorded, more = []) => {
+    inputs: async (recorded, more = []) => {
       const ids = before.map(({ id }) => id);
-      const cohort = await recording.cohortAfter(ids, recorded, [...needs, ...more], options.signal);
-      const lacking = before.length > 0 && needs.find((name) => !cohort.batch.getChild(name));
-      if (!lacking) return cohort;
+      const rounds = inRounds > 0 ? roundsOf(recorded) : [undefined];
+      const cohorts = await Promise.all(
+        rounds.map((round) =>
+          recording.cohortAfter(ids, recorded, [...needs, ...more], options.signal, round),
+        ),
+      );
+      const lacking = before.length > 0 && needs.find((name) => !cohorts[0]!.batch.getChild(name));
+      if (!lacking) return cohorts;
       throw new RlevError({
         code: 'run/not-found',
         message: `The stages to replay need the column ${lacking}, which the recording does not have before ${stages[0]!.id}.`,
@@ -137,10 +155,26 @@ export async function openReplayer(
       });
     },
     apply,
-    run: async (cohort) => {
-      let at = cohort;
-      for (const wired of stages) at = await apply(wired, at);
-      return at;
+    run: async (inputs, run = apply) => {
+      const pass = async (cohort: Cohort, through: readonly WiredStage[]): Promise<Cohort> => {
+        let at = cohort;
+        for (const wired of through) at = await run(wired, at);
+        return at;
+      };
+      if (inRounds === 0) return pass(inputs[0]!, stages);
+      if (stages.length < inRounds) {
+        const rounds: Cohort[] = [];
+        for (const input of inputs) rounds.push(await pass(input, stages));
+        return rounds.reduce(joinRounds);
+      }
+      const gathered = await gatherRounds(stages.slice(0, inRounds), (round) => inputs[round], run);
+      if (gathered.again) {
+        const { step } = gathered.event;
+        options.notice(
+          `Step ${step} asks for more rounds than the ${inputs.length} that are recorded: it goes on with ${gathered.batch.numRows} rows.`,
+        );
+      }
+      return pass(gathered, stages.slice(inRounds));
     },
     close,
   };
@@ -154,6 +188,11 @@ export function sameStage(a: ResolvedStage | undefined, b: ResolvedStage | undef
     a.use === b.use &&
     canonicalJson(a.params) === canonicalJson(b.params)
   );
+}
+
+/** The rounds of a recorded cohort, from 0. */
+function roundsOf({ entries }: RecordedCohort): number[] {
+  return [...new Set(entries.map(({ key }) => key.round))];
 }
 
 /** Index behind the stage that makes the responses; 1 where none does. */
@@ -227,7 +266,7 @@ function addedBy({ definition, params }: ResolvedStage): readonly string[] {
 }
 
 /** All questions of the run. */
-async function datasetOf(source: WiredStage, asker: WiredStage, { log }: Recording): Promise<Dataset> {
+async function datasetOf(source: WiredStage, asker: WiredStage, { log, scope }: Recording): Promise<Dataset> {
   const who = `${asker.id} (${asker.definition.name}) looks at all questions before it begins`;
   let dataset: Dataset;
   try {
@@ -240,7 +279,7 @@ async function datasetOf(source: WiredStage, asker: WiredStage, { log }: Recordi
       help: `Bring the file back, name it with --set stages.${source.id}.file=FILE, or replay from a stage behind ${asker.id}.`,
     });
   }
-  const recorded = log.header.data.train;
+  const recorded = log.header.data[scope];
   if (recorded === undefined || recorded === dataset.hash) return dataset;
   throw new RlevError({
     code: 'run/mismatch',

@@ -236,7 +236,7 @@ async function follow({ pipeline, assembly, beginning, abort, tell, notice }: Co
     tell({ type: 'step', step, of: steps, cohort, metrics: cohort.update?.metrics ?? {} });
     const due = step === steps || (checkpoint.every && step % checkpoint.every === 0);
     if (log && assembly.policy && due && !past.find('checkpoint', { scope: 'train', step, round: 0 })) {
-      const parents = [cohort.producers.get('') ?? ''].filter(Boolean);
+      const parents = cohort.producers.get('') ?? [];
       const data = { version: cohort.update?.version ?? 0, hash: cohort.update?.hash ?? '' };
       const entry = await saveCheckpoint(log, assembly, { step, keep: checkpoint.keep, parents, data });
       lastCheckpoint = checkpointFolder(log.directory, entry);

@@ -12,7 +12,7 @@ import { didYouMean } from '../../core/did-you-mean.ts';
 import { type Place, RlevError, RlevErrors } from '../../core/errors.ts';
 import { parseAddress } from '../../log/address.ts';
 import { readArrow } from '../../log/arrow-file.ts';
-import { cohortsAt, joinedBatch } from '../../log/join.ts';
+import { cohortAt, joinedBatch } from '../../log/join.ts';
 import { openRun } from '../../log/run-directory.ts';
 import { readJsonl } from '../../stages/prompts/jsonl.ts';
 import { defaultsFor } from '../../testing/batch.ts';
@@ -88,8 +88,8 @@ async function recorded(rows: string, test: TestCase): Promise<Batch> {
     }
     const log = await openRun(resolvePath(test.folder, run), { write: false });
     try {
-      const [cohort] = await cohortsAt(log, step, scope);
-      return await joinedBatch(log, cohort!, stage === undefined ? {} : { upTo: stage });
+      const cohort = await cohortAt(log, step, scope);
+      return await joinedBatch(log, cohort, stage === undefined ? {} : { upTo: stage });
     } finally {
       await log.close();
     }

@@ -26,6 +26,7 @@ export const annotateLogprobs = defineMap({
   }),
   needs: () => ['prompt_tokens', 'response_tokens', 'temperature'],
   adds: ({ add }): readonly (typeof scored)[number][] => add,
+  readsWeights: ({ add }) => (add.includes('old_logprobs') ? 'policy' : 'reference'),
   create: ({ add }, { policy, inFlight = 1, place }) => {
     if (add.includes('old_logprobs') && inFlight > 1) throw tooEarly(inFlight, place);
     const { scorer } = policy();

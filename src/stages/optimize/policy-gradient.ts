@@ -88,6 +88,7 @@ export const policyGradient = defineUpdate({
   },
   parts: { loss: losses },
   updates: ({ epochs, miniBatches }) => epochs * miniBatches,
+  movesReference: ({ reference }) => reference !== undefined,
   unscaledTerms: ({ kl, entropy }) => [
     ...(kl && kl.coefficient > 0 ? ['kl'] : []),
     ...(entropy && entropy.coefficient > 0 ? ['entropy'] : []),

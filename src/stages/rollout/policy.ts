@@ -63,6 +63,7 @@ export const rolloutPolicy = defineMap({
   replaces: () => ['row_id'],
   expands: ({ samples, greedy }) => samples + (greedy ? 1 : 0),
   sampling: (params) => params,
+  readsWeights: () => 'policy',
   create: (params, setup) => new PolicyRollout(params, setup),
 });
 
