@@ -58,7 +58,7 @@ export const trainCommand: CommandModule<object, TrainArguments> = {
             ? await pipelineOf((start ?? noFile()).run, load)
             : await loadPipeline(file, load);
         for (const notice of pipeline.notices) say(notice);
-        await checkBeforeRun(pipeline, builtInStages, say);
+        await checkBeforeRun(pipeline, builtInStages, say, options.signal);
         return train(pipeline, {
           ...options,
           ...(run !== undefined && { directory: run }),

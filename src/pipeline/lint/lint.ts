@@ -15,11 +15,13 @@ import type { Rule } from './rule.ts';
 import { greedySampling, singleResponse, truncatedSampling } from './sampling.ts';
 import { neverReached } from './steps.ts';
 import { ratioWithoutEffect, updateWithoutRatio } from './updates.ts';
-import { cancelledValues, saturatedValues, uniformValues } from './values.ts';
+import { cancelledValues, failingScale, saturatedValues, uniformValues } from './values.ts';
 
 export interface LintOptions extends LoadOptions {
   /** True leaves data and policy unread. */
   readonly offline?: boolean;
+  /** Ends it between one stage and the next, with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 const rules: readonly Rule[] = [
@@ -30,6 +32,7 @@ const rules: readonly Rule[] = [
   cancelledValues,
   uniformValues,
   saturatedValues,
+  failingScale,
   updateWithoutRatio,
   ratioWithoutEffect,
   neverReached,
@@ -72,10 +75,10 @@ async function lintInspection(
 /** What can be said of a pipeline that is resolved, beyond its structure. */
 export async function lintPipeline(
   pipeline: Pipeline,
-  { catalogue, offline = false }: Pick<LintOptions, 'catalogue' | 'offline'>,
+  { catalogue, offline = false, signal }: Pick<LintOptions, 'catalogue' | 'offline' | 'signal'>,
 ): Promise<Finding[]> {
   const { parts, errors } = await partsOf(pipeline.stages, pipeline.source);
-  const files = offline ? { findings: [], training: undefined } : await readFiles(pipeline);
+  const files = offline ? { findings: [], training: undefined } : await readFiles(pipeline, signal);
   const context = {
     pipeline,
     alternatives: [...catalogue.values()],

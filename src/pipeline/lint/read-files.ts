@@ -21,7 +21,7 @@ export interface FilesRead {
  * Reads what a pipeline names: the policy's configuration and tokenizer, and the questions of each flow, which every
  * stage sees as it does before a run. No weights are read, no engine is opened, nothing is sampled.
  */
-export async function readFiles(pipeline: Pipeline): Promise<FilesRead> {
+export async function readFiles(pipeline: Pipeline, signal?: AbortSignal): Promise<FilesRead> {
   const findings: Finding[] = [];
   const note = (error: unknown, place = pipeline.policyPlace): void => {
     if (error === unreadable) return;
@@ -48,6 +48,7 @@ export async function readFiles(pipeline: Pipeline): Promise<FilesRead> {
     const wired: WiredStage[] = [];
     try {
       for (const stage of stages) {
+        signal?.throwIfAborted();
         // An update sees no data before a run. Made it is only where that loads a part by path, and so checks it.
         if (stage.definition.kind === 'update' && !namesOwnPart(stage)) continue;
         try {

@@ -2,12 +2,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { expect } from 'chai';
+import { z } from 'zod';
 import { RlevErrors } from '../../../src/core/errors.ts';
+import { catalogueOf, defineMap } from '../../../src/core/stage.ts';
 import { resolvePipeline } from '../../../src/pipeline/file/resolve.ts';
 import { checkBeforeRun } from '../../../src/pipeline/lint/before-run.ts';
 import { type Finding, formatFinding } from '../../../src/pipeline/lint/finding.ts';
 import { type LintOptions, lint, lintText } from '../../../src/pipeline/lint/lint.ts';
 import { builtInStages } from '../../../src/stages/catalogue.ts';
+import { errorOf } from '../../support/stage.ts';
 
 const good = `rlev: 1
 run: { steps: 4 }
@@ -236,6 +239,24 @@ describe('a run', () => {
   it('shows what lint warns of', async () => {
     const [warning] = await checked(text.replace('advantage/rloo', 'advantage/grpo'));
     expect(warning).to.match(/^pipelines\/p\.yaml:10:21 warning value\/cancelled /);
+  });
+
+  it('can be cancelled while lint has a stage that never gets ready', async () => {
+    const stuck = defineMap({
+      name: 'verify/stuck',
+      summary: 'Never gets ready.',
+      params: z.strictObject({}),
+      needs: () => ['response'],
+      adds: () => ['correct'],
+      create: () => new Promise<never>(() => setTimeout(() => stop.abort())),
+    });
+    const stop = new AbortController();
+    const catalogue = catalogueOf([...builtInStages.values(), stuck]);
+    const pipeline = resolvePipeline(text.replace('verify/numeric', 'verify/stuck'), 'pipelines/p.yaml', {
+      catalogue,
+    });
+    const error = await errorOf(() => checkBeforeRun(pipeline, catalogue, () => {}, stop.signal));
+    expect(error.message).to.equal('run/cancelled: The check before the run was cancelled.');
   });
 
   it('is refused where lint finds an error', async () => {
