@@ -97,9 +97,9 @@ describe('lint', () => {
     expect(await findings(', agregate: token-mean')).to.deep.equal([
       'pipelines/p.yaml:13:54 error config/unknown-key ../test/policy/my-loss.ts#timesTwo has no parameter "agregate".',
     ]);
-    expect(await findings(', aggregate: sum')).to.deep.equal([
-      'pipelines/p.yaml:13:65 error config/type ../test/policy/my-loss.ts#timesTwo, aggregate: Invalid option: expected one of "token-mean"|"seq-mean-token-sum"|"seq-mean-token-mean"|"constant".',
-    ]);
+    expect((await findings(', aggregate: sum')).join()).to.match(
+      /^pipelines\/p\.yaml:13:65 error config\/type \.\.\/test\/policy\/my-loss\.ts#timesTwo, aggregate: .*"token-mean"/,
+    );
     expect((await linted(withLoss('s'), { offline: false })).join()).to.match(/p\.yaml:13:18 error/);
   });
 
