@@ -1,13 +1,14 @@
 import { RlevError } from '../core/errors.ts';
+import type { ValueScale } from '../core/stage.ts';
 import { fixed, percent, plainNumber } from './format.ts';
 
-/** How the value scale s(x) = 1 + min(alpha*v, clip) spreads over the questions of a data set. */
+/** How a value scale s(x) spreads over the questions of a data set. */
 export interface ScaleSummary {
   readonly n: number;
-  /** Questions with alpha*v >= clip: their values are no longer told apart. */
+  /** Questions at the top of the scale, where it stays from some value on: it tells their values apart no longer. */
   readonly saturated: number;
   readonly saturated_share: number;
-  /** The value from which on s saturates, clip/alpha; null where it never does. */
+  /** The least value among them; null where there are none. */
   readonly saturates_at: number | null;
   readonly s_min: number;
   readonly s_mean: number;
@@ -18,13 +19,13 @@ export interface ScaleSummary {
 }
 
 /**
- * The spread of s(x) over questions (RLEV, arXiv 2510.20187: alpha 10, clip 1).
+ * The spread of s(x) over questions. Of a scale that does not say where it saturates, it is taken to do so where its
+ * largest s is that of several values.
  *
  * @param values v(x) >= 0, one a question.
- * @param clip Upper bound of alpha*v; `Infinity` for none.
- * @throws RlevError `data/empty` for no values, `data/value` for a negative or non-finite one.
+ * @throws RlevError `data/empty` for no values, `data/value` for a negative or non-finite one; what the scale throws.
  */
-export function scaleSummary(values: Float64Array, alpha: number, clip = 1): ScaleSummary {
+export function scaleSummary(values: Float64Array, scale: ValueScale): ScaleSummary {
   const n = values.length;
   if (n === 0) {
     throw new RlevError({ code: 'data/empty', message: 'A value scale needs at least one question.' });
@@ -37,16 +38,18 @@ export function scaleSummary(values: Float64Array, alpha: number, clip = 1): Sca
       value: wrong,
     });
   }
-  const scales = values.map((v) => 1 + Math.min(alpha * v, clip));
-  const saturated = values.reduce((count, v) => count + (alpha * v >= clip ? 1 : 0), 0);
+  const scales = values.map((v) => scale.of(v));
+  const s_max = scales.reduce((a, b) => Math.max(a, b));
+  const top = values.filter((_, i) => scales[i]! >= (scale.ceiling ?? s_max));
+  const saturated = scale.ceiling !== undefined || new Set(top).size > 1 ? top : new Float64Array(0);
   return {
     n,
-    saturated,
-    saturated_share: saturated / n,
-    saturates_at: alpha > 0 && clip < Infinity ? clip / alpha : null,
+    saturated: saturated.length,
+    saturated_share: saturated.length / n,
+    saturates_at: saturated.length > 0 ? saturated.reduce((a, b) => Math.min(a, b)) : null,
     s_min: scales.reduce((a, b) => Math.min(a, b)),
     s_mean: scales.reduce((a, b) => a + b) / n,
-    s_max: scales.reduce((a, b) => Math.max(a, b)),
+    s_max,
     distinct_values: new Set(values).size,
     distinct_scales: new Set(scales).size,
   };

@@ -54,7 +54,7 @@ export async function catalogueWith(text: string, file: string, options: LoadOpt
 }
 
 /** A `use:` that names a module, and where it stands. */
-interface OwnUse {
+export interface OwnUse {
   readonly use: string;
   readonly place: Place;
   /** Absolute folder that its path is relative to, and that of the pipeline. */
@@ -93,7 +93,8 @@ function mapOf(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
-async function ownStage({ use, place, folder, base }: OwnUse): Promise<StageDefinition> {
+/** The stage that a module exports. @throws RlevError `config/module` where it cannot be loaded or exports none */
+export async function ownStage({ use, place, folder, base }: OwnUse): Promise<StageDefinition> {
   const cut = use.lastIndexOf('#');
   const path = cut < 0 ? use : use.slice(0, cut);
   const name = cut < 0 ? '' : use.slice(cut + 1);
@@ -121,7 +122,7 @@ async function ownStage({ use, place, folder, base }: OwnUse): Promise<StageDefi
   if (!isDefinition(found)) {
     throw fail(
       `${name} of ${path} is ${describe(found)}, not a stage.`,
-      'Export what defineMap, defineSource, defineSelect, defineUpdate, verifier, value or reward of rlev returns.',
+      'Export what defineMap, defineSource, defineSelect, defineUpdate, verifier, value, scale or reward of rlev returns.',
     );
   }
   const { params } = found as { params?: unknown };

@@ -1,10 +1,12 @@
 import { z } from 'zod';
+import { type Place, RlevError } from '../../core/errors.ts';
 import type { MapDefinition, StageDefinition, ValueScale } from '../../core/stage.ts';
-import { scaleSentence, scaleSummary } from '../../report/values.ts';
+import { plainNumber } from '../../report/format.ts';
+import { type ScaleSummary, scaleSentence, scaleSummary } from '../../report/values.ts';
 import { columnsOf } from '../file/flow.ts';
 import type { PlacedStage } from '../file/resolve-stage.ts';
-import type { Finding } from './finding.ts';
-import type { Rule } from './rule.ts';
+import { errorFindings, type Finding } from './finding.ts';
+import type { Rule, TrainingData } from './rule.ts';
 
 type Divisor = ReturnType<NonNullable<MapDefinition['dividesBy']>>;
 
@@ -45,14 +47,14 @@ export const uniformValues: Rule = ({ pipeline, data }) => {
   const scaled = scaledReward(pipeline.stages);
   if (!scaled || scaled.shaping.length > 0 || hasUnscaledTerms(pipeline.stages)) return [];
   const { stage, scale } = scaled;
-  const constant = scale.alpha === 0 ? 'alpha' : scale.clip === 0 ? 'clip' : undefined;
-  const summary = data?.values && scaleSummary(data.values, scale.alpha, scale.clip);
-  if (!constant && summary?.s_min !== summary?.s_max) return [];
-  if (!constant && !summary) return [];
+  const always = scale.ceiling !== undefined && scale.of(0) === scale.ceiling;
+  const constant = always ? zeroParameter(stage) : undefined;
+  const summary = spreadOf(scaled, data);
+  if (!always && (!summary || summary.s_min !== summary.s_max)) return [];
   const whitens = estimators(scaled.after).some(({ divisor }) => divisor === 'batch-std');
-  const why = constant
-    ? `${constant} 0 makes s(x) = 1 for every question`
-    : `s(x) is ${summary!.s_min} for all ${summary!.n} questions of the data`;
+  const why = always
+    ? `${constant ? `${constant} 0 makes` : `${stage.use} has`} s(x) = ${scale.ceiling} for every question`
+    : `s(x) is ${plainNumber(summary!.s_min)} for all ${summary!.n} questions of the data`;
   const canceller = whitens
     ? 'whitening divides such a scale out exactly'
     : 'AdamW divides by the size of the gradient, and such a scale with it';
@@ -60,31 +62,46 @@ export const uniformValues: Rule = ({ pipeline, data }) => {
     {
       severity: 'warning',
       code: 'value/uniform',
-      place: (constant && stage.placeOf([constant])) ?? stage.placeOf(['use']) ?? stage.place,
+      place: placeIn(stage, constant),
       message: `${why}, and a scale that all questions share teaches nothing: ${canceller}.`,
-      help: 'Give questions different points, lower alpha where all of them saturate, or take a reward without values.',
+      help: 'Give questions different values, lower alpha where all of them saturate, or take a reward without values.',
     },
   ];
 };
 
-/** Where alpha * v(x) reaches the clip for more than half of the questions, values count alike for most. */
+/** Where most questions stand at the top of the scale, values count alike for most. */
 export const saturatedValues: Rule = ({ pipeline, data }) => {
   const scaled = scaledReward(pipeline.stages);
-  if (!scaled || !data?.values) return [];
+  const summary = scaled && spreadOf(scaled, data);
+  if (!summary || summary.saturated_share <= 0.5 || summary.s_min === summary.s_max) return [];
   const { stage, scale } = scaled;
-  const summary = scaleSummary(data.values, scale.alpha, scale.clip);
-  if (summary.saturated_share <= 0.5 || summary.s_min === summary.s_max) return [];
-  const largest = data.values.reduce((a, b) => Math.max(a, b));
-  const fitting = Number((scale.clip / largest).toPrecision(2));
+  const largest = data!.values!.reduce((a, b) => Math.max(a, b));
+  const fitting = Object.entries(scale.fitting?.(largest) ?? {});
+  const changes = fitting.map(([key, value]) => `${key}: ${value}`).join(', ');
   return [
     {
       severity: 'warning',
       code: 'value/saturated',
-      place: stage.placeOf(['alpha']) ?? stage.placeOf(['use']) ?? stage.place,
+      place: placeIn(stage, fitting[0]?.[0]),
       message: scaleSentence(summary),
-      help: `alpha: ${fitting} would tell all values up to ${Number(largest.toPrecision(3))} apart.`,
+      help: changes
+        ? `${changes} would tell all values up to ${plainNumber(largest)} apart.`
+        : 'Take a scale that goes on rising, or values that spread further below its top.',
     },
   ];
+};
+
+/** A scale of one's own that fails on a value of the data would end the run at its first step. */
+export const failingScale: Rule = ({ pipeline, data }) => {
+  const scaled = scaledReward(pipeline.stages);
+  if (!scaled || !data?.values) return [];
+  try {
+    scaleSummary(data.values, scaled.scale);
+    return [];
+  } catch (error) {
+    if (!(error instanceof RlevError)) throw error;
+    return errorFindings(error, placeIn(scaled.stage, undefined));
+  }
 };
 
 interface ScaledReward {
@@ -110,6 +127,26 @@ function scaledReward(stages: readonly PlacedStage[]): ScaledReward | undefined 
   );
   if (anew || !read) return undefined;
   return { stage, scale: stage.definition.scalesReward!(stage.params)!, after, shaping };
+}
+
+/** What the scale makes of the questions; absent where they are not known, or it fails. */
+function spreadOf({ scale }: ScaledReward, data: TrainingData | undefined): ScaleSummary | undefined {
+  if (!data?.values) return undefined;
+  try {
+    return scaleSummary(data.values, scale);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where the parameter stands, or else what the stage uses. */
+function placeIn(stage: PlacedStage, key: string | undefined): Place {
+  return (key === undefined ? undefined : stage.placeOf([key])) ?? stage.placeOf(['use']) ?? stage.place;
+}
+
+/** The parameter of a stage that is 0. */
+function zeroParameter({ params }: PlacedStage): string | undefined {
+  return Object.entries(params as object).find(([, value]) => value === 0)?.[0];
 }
 
 const rewards: readonly string[] = ['reward', 'token_rewards'];
