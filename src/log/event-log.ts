@@ -73,6 +73,12 @@ export interface JournalEntry {
   readonly data?: JsonObject;
 }
 
+/** What the start of a line says: enough to open a run, and to choose what to read. */
+export interface Outline extends Pick<JournalEntry, 'seq' | 'kind'> {
+  readonly key: Pick<EventKey, 'step' | 'scope'>;
+  readonly segment?: Pick<Segment, 'file' | 'head' | 'offset' | 'length'>;
+}
+
 /** What made a run: its journal's first line. A run is continued only by the same. */
 export interface RunHeader {
   /** Version of the journal's format. */
@@ -142,9 +148,10 @@ export interface EventLog {
   /**
    * The events acknowledged when iteration starts, in journal order, each line verified. Memory stays flat.
    *
+   * @param wanted chooses the events that are read whole, several times faster where most are not.
    * @throws RlevError `run/corrupt` with file, line and offset.
    */
-  entries(): AsyncIterable<JournalEntry>;
+  entries(wanted?: (event: Outline) => boolean): AsyncIterable<JournalEntry>;
 
   /**
    * The columns of an event, hash first.

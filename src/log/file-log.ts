@@ -148,7 +148,7 @@ export function fileLog(files: LogFiles, state: FileLogState, writing: Writing |
         throw ioError(error, directory);
       }
     },
-    entries: () => readEntries(files, journal, size),
+    entries: (wanted) => readEntries(files, journal, size, wanted),
     read: (entry) => readSegment(files, directory, entry),
     note: async (note) => {
       refuseUnlessWriting();

@@ -1,11 +1,11 @@
 import { basename, dirname } from 'node:path';
 import { RlevError } from '../core/errors.ts';
 import { checkpointPath } from './checkpoints.ts';
-import type { EventLog, Remnant, RunHeader, RunOrigin } from './event-log.ts';
+import type { EventLog, Outline, Remnant, RunHeader, RunOrigin } from './event-log.ts';
 import { type FileLogState, fileLog } from './file-log.ts';
 import { codeOf, ioError, type LogFiles, makeFolders, nodeFiles } from './files.ts';
 import { sha256 } from './identity.ts';
-import { corrupt, type Outline, readLines, toHeader, toLine, toOutline } from './journal.ts';
+import { corrupt, crcOf, type Line, readLines, toHeader, toLine, toOutline } from './journal.ts';
 import { type Processes, systemProcesses, takeLock } from './lock.ts';
 import { type Extents, missingBytes, prunedFiles } from './segments.ts';
 
@@ -127,10 +127,10 @@ async function survey(files: LogFiles, directory: string): Promise<FileLogState>
   const checkpoints = new Set<string>();
   let header: RunHeader | undefined;
   let count = 0;
-  let crc = '';
+  let last: Line | undefined;
   for await (const { lines, torn } of readLines(files, journal)) {
     for (const line of lines) {
-      crc = line.crc;
+      last = line;
       if (!header) {
         header = toHeader(line, journal);
         continue;
@@ -142,13 +142,13 @@ async function survey(files: LogFiles, directory: string): Promise<FileLogState>
     }
     if (torn) recovery.push({ file: 'journal.ndjson', ...torn, why: 'torn line' });
   }
-  if (!header) throw corrupt(journal, 1, 0, 'The journal has no header.');
-  const size = recovery[0]?.from ?? (await files.size(journal))!;
+  if (!header || !last) throw corrupt(journal, 1, 0, 'The journal has no header.');
+  const size = last.offset + last.bytes.length + 1;
 
   await checkPipeline(files, directory, header);
   const pruned = await prunedFiles(files, directory);
   recovery.push(...(await remnantsOf(files, directory, extents, checkpoints, pruned)));
-  return { directory, header, recovery, count, crc, size, extents, pruned };
+  return { directory, header, recovery, count, crc: crcOf(last), size, extents, pruned };
 }
 
 /** @throws RlevError `run/corrupt` where `pipeline.yaml` is not the one that the header knows. */
@@ -199,12 +199,16 @@ export function extend(
 ): void {
   if (!segment) return;
   const { file, head, offset, length } = segment;
-  const known = extents.get(file) ?? { head, end: head };
+  let known = extents.get(file);
+  if (!known) {
+    known = { head, end: head };
+    extents.set(file, known);
+  }
   if (offset !== known.end || head !== known.head) {
     const what = `Columns at byte ${offset} of ${file} do not follow those before them, which end at ${known.end}.`;
     throw corrupt(journal, line.number, line.offset, what);
   }
-  extents.set(file, { head, end: offset + length });
+  known.end = offset + length;
 }
 
 /** Sizes of the files below `events/`. */

@@ -9,7 +9,7 @@ import { corrupt, readLines } from './journal.ts';
 /** What the journal says of one file of events: the length of its head and where its last batch ends. */
 export interface Extent {
   readonly head: number;
-  readonly end: number;
+  end: number;
 }
 
 /** The extents of all files of events, by path below the run directory. */

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { allColumnsOf } from '../../src/core/batch.ts';
 import { RlevError } from '../../src/core/errors.ts';
-import type { EventDraft, EventLog } from '../../src/log/event-log.ts';
+import type { EventDraft, EventLog, Outline } from '../../src/log/event-log.ts';
 import { all, anyDraft, columnsDraft, rewardDraft, throughArrow, updateDraft } from './events.ts';
 
 /** A run in some storage: made empty, and opened again after its log was closed. */
@@ -40,6 +40,20 @@ export function eventLogContract(name: string, make: () => Promise<LogUnderTest>
           await again.close();
         }),
         { numRuns: 40 },
+      );
+    });
+
+    it('gives the events that are wanted, by what the start of their line says', async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(anyDraft, { maxLength: 6 }), fc.nat(1000), async (drafts, step) => {
+          const { log } = await make();
+          const appended = await Promise.all(drafts.map((d) => log.append(d)));
+          const wanted = ({ seq, key, kind }: Outline): boolean =>
+            key.step < step && key.scope !== 'train' && (kind === 'columns' || seq % 2 === 0);
+          expect(await all(log, wanted)).to.deep.equal(appended.filter(wanted));
+          await log.close();
+        }),
+        { numRuns: 20 },
       );
     });
 

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { allColumnsOf, batchOf } from '../../src/core/batch.ts';
 import { type AnyColumns, raggedFloat32, raggedInt32 } from '../../src/core/columns.ts';
-import type { EventDraft, EventLog, JournalEntry, RunOrigin } from '../../src/log/event-log.ts';
+import type { EventDraft, EventLog, JournalEntry, Outline, RunOrigin } from '../../src/log/event-log.ts';
 
 export const origin: RunOrigin = {
   versions: { rlev: '0.1.0', node: '20.0.0' },
@@ -55,9 +55,9 @@ export function rewardDraft(step: number): EventDraft {
   return columnsDraft(step, { key, use: 'reward/rlev', params: { alpha: 10 }, columns });
 }
 
-export async function all(log: EventLog): Promise<JournalEntry[]> {
+export async function all(log: EventLog, wanted?: (event: Outline) => boolean): Promise<JournalEntry[]> {
   const entries: JournalEntry[] = [];
-  for await (const entry of log.entries()) entries.push(entry);
+  for await (const entry of log.entries(wanted)) entries.push(entry);
   return entries;
 }
 
@@ -73,7 +73,7 @@ export const anyDraft: fc.Arbitrary<EventDraft> = fc
     round: fc.nat(3),
     part: fc.nat(3),
     stage: fc.constantFrom('rollout', 'my stage', 'x.y/z', 'ü'),
-    scope: fc.constantFrom('train' as const, 'eval:heldOut' as const, 'eval:a/b' as const),
+    scope: fc.constantFrom('train' as const, 'eval:heldOut' as const, 'eval:a/b ü' as const),
     rows: fc.array(
       fc.record({
         id: fc.string({ unit: 'grapheme' }),

@@ -226,6 +226,19 @@ describe('log/run-directory', () => {
     expect((await errorOf(openRun('/run', { files, write: false }))).message).to.include('Unrecognized key');
   });
 
+  it('reads lines of any length, however they lie in what is read at once', async () => {
+    const files = new FakeFiles();
+    const log = await createRun('/run', origin, pipeline, { files });
+    const lengths = [10, 3_000_000, 20, 700_000, 700_000, 2 ** 20, 30];
+    for (const [step, n] of lengths.entries())
+      await log.append(updateDraft(step, { data: { text: 'x'.repeat(n) } }));
+    await log.close();
+    const again = await openRun('/run', { files, write: false });
+    expect((await all(again)).map((e) => String(e.data?.text).length)).to.deep.equal(lengths);
+    files.put('/run/journal.ndjson', files.content('/run/journal.ndjson').slice(0, -1));
+    expect((await openRun('/run', { files, write: false })).count).to.equal(lengths.length - 1);
+  });
+
   it('refuses a journal of another format', async () => {
     const files = new FakeFiles();
     await (await createRun('/run', origin, pipeline, { files })).close();
