@@ -12,6 +12,8 @@ export interface Policy {
   readonly sampler: Sampler;
   readonly scorer: Scorer;
   readonly trainer: Trainer;
+  /** Absent where the pipeline asks for none, or the implementation has none. */
+  readonly critic?: Critic;
   /** Ends the worker and frees all sessions. Idempotent. */
   close(): Promise<void>;
 }
@@ -27,6 +29,8 @@ export interface PolicyInfo {
   readonly vocabulary: number;
   /** Tokens of prompt and response together that the model can read. */
   readonly contextLength: number;
+  /** The same of the critic, where there is one. */
+  readonly critic?: { readonly weightsHash: string; readonly parameters: number };
 }
 
 export interface Tokenizer {
@@ -114,7 +118,12 @@ export interface LossSpec {
 }
 
 /** How per-token losses become one number. `constant` divides by `rows * length`. */
-export type Aggregation = 'token-mean' | 'seq-mean-token-sum' | 'seq-mean-token-mean' | 'constant';
+export type Aggregation =
+  | 'token-mean'
+  | 'token-sum'
+  | 'seq-mean-token-sum'
+  | 'seq-mean-token-mean'
+  | 'constant';
 
 /** Estimates of the KL divergence from one sampled token; `+`: its value with the gradient of k2. */
 export type KlEstimator = 'k1' | 'k1+' | 'abs' | 'abs+' | 'k2' | 'k3' | 'k3+';
@@ -123,6 +132,8 @@ export type KlEstimator = 'k1' | 'k1+' | 'abs' | 'abs+' | 'k2' | 'k3' | 'k3+';
 export interface KlSpec {
   readonly use: KlEstimator;
   readonly coefficient: number;
+  /** Multiply the estimate by the ratio to the policy before the update, through which the gradient flows too. */
+  readonly byRatio?: boolean | undefined;
 }
 
 export interface OptimizerSpec {
@@ -162,6 +173,8 @@ export interface TrainRequest {
   readonly kl?: KlSpec;
   /** After every so many requests the weights as they then are become the reference; absent: it stays. */
   readonly referenceEvery?: number;
+  /** Share of those weights in the new reference, the rest being the one before; absent: 1. */
+  readonly referenceMixup?: number;
   /** This times the mean entropy of the sampled distributions is taken off the loss; absent: 0. */
   readonly entropy?: number;
   readonly optimizer: OptimizerSpec;
@@ -179,15 +192,52 @@ export interface Publication {
   readonly version: number;
   /** sha256 over names, shapes and values of the weights. */
   readonly hash: string;
+  /** The same of the critic, where there is one. */
+  readonly critic?: string;
 }
 
 export interface Trainer {
   /** Runs every update of the request. On an error, or when cancelled, weights are those of the last whole update. */
   train(request: TrainRequest, signal?: AbortSignal): Promise<TrainMetrics>;
-  /** Makes the weights the next policy version, for sampling; the last `keep` versions stay. */
+  /** Makes the weights, and those of the critic, the next version; the last `keep` versions stay. */
   publish(): Promise<Publication>;
-  /** Writes a Hugging Face directory and, beside it, optimizer state and published versions. */
+  /** Writes a Hugging Face directory and, beside it, optimizer state, published versions and the critic. */
   save(directory: string): Promise<void>;
-  /** Reads what `save` wrote: weights, optimizer state, step count and versions. */
+  /** Reads what `save` wrote: weights, optimizer state, step count and versions, of policy and critic. */
   load(directory: string): Promise<void>;
+}
+
+export interface ValueRequest {
+  readonly promptTokens: Ragged<Int32Array>;
+  readonly responseTokens: Ragged<Int32Array>;
+  /** By exactly the critic that was published with this policy version. */
+  readonly version: number;
+}
+
+export interface CriticTrainRequest {
+  readonly promptTokens: Ragged<Int32Array>;
+  readonly responseTokens: Ragged<Int32Array>;
+  /** float32 per response token: V before the update, that `clip` keeps near. */
+  readonly values: Ragged<Float32Array>;
+  /** float32 per response token: what V is to be. */
+  readonly returns: Ragged<Float32Array>;
+  /** 1 where a response token counts; absent: all do. */
+  readonly lossMask?: Ragged<Float32Array>;
+  /** How far V may move from `values` before its gradient stops; absent: any distance. */
+  readonly clip?: number;
+  readonly aggregate: Aggregation;
+  readonly optimizer: OptimizerSpec;
+  readonly schedule: ScheduleSpec;
+  readonly epochs: number;
+  /** As of `TrainRequest`. */
+  readonly miniBatches: number;
+  readonly key: { readonly a: number; readonly b: number };
+}
+
+/** A model of the return, trained beside the policy; published, saved and loaded with it by the trainer. */
+export interface Critic {
+  /** float32 for each response token: V of the state in which it is chosen, which is what stands before it. */
+  values(request: ValueRequest, signal?: AbortSignal): Promise<Ragged<Float32Array>>;
+  /** Runs every update of the request. On an error, or when cancelled, weights are those of the last whole update. */
+  train(request: CriticTrainRequest, signal?: AbortSignal): Promise<TrainMetrics>;
 }

@@ -1,11 +1,11 @@
 import { copyFile, mkdir, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RlevErrors } from '../core/errors.ts';
-import { checkpointError, formatConfig, type PolicyConfig, readConfig } from './config.ts';
+import { checkpointError, formatConfig, type Head, type PolicyConfig, readConfig } from './config.ts';
 import { type ParameterLayout, parameterLayout } from './parameters.ts';
 import { readSafetensorsDirectory, type StoredTensor, writeSafetensors } from './safetensors.ts';
 
-/** A policy's weights: the arena, with what each part of it is. */
+/** The weights of a policy or a critic: the arena, with what each part of it is. */
 export interface PolicyWeights {
   readonly config: PolicyConfig;
   readonly layout: ParameterLayout;
@@ -16,10 +16,14 @@ export interface PolicyWeights {
 /**
  * Reads configuration and weights of a Hugging Face directory.
  *
+ * @param heads those that will do
  * @throws RlevError `policy/checkpoint`, listing every tensor that is missing, unexpected, misshapen or not finite
  */
-export async function loadCheckpoint(directory: string): Promise<PolicyWeights> {
-  const config = await readConfig(directory);
+export async function loadCheckpoint(
+  directory: string,
+  heads: readonly Head[] = ['tokens'],
+): Promise<PolicyWeights> {
+  const config = await readConfig(directory, heads);
   const tensors = await readSafetensorsDirectory(directory);
   const layout = parameterLayout(config);
   return { config, layout, values: gatherTensors(layout, tensors, directory, config.tied) };

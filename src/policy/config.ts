@@ -6,6 +6,7 @@ import { RlevError, show } from '../core/errors.ts';
 /** What makes one Llama-family decoder differ from another. Sizes count elements. */
 export interface PolicyConfig {
   readonly family: 'llama' | 'qwen2' | 'qwen3';
+  readonly head: Head;
   readonly vocabulary: number;
   readonly hidden: number;
   /** Width of the feed-forward block. */
@@ -41,11 +42,18 @@ export interface RopeScaling {
   readonly originalContextLength: number;
 }
 
-const families = {
-  LlamaForCausalLM: 'llama',
-  Qwen2ForCausalLM: 'qwen2',
-  Qwen3ForCausalLM: 'qwen3',
-} as const;
+/** What the last hidden states become: logits of the next token, or one number, the value of a critic. */
+export type Head = 'tokens' | 'value';
+
+const families = { Llama: 'llama', Qwen2: 'qwen2', Qwen3: 'qwen3' } as const;
+/** A value head is what transformers calls the classification of sequences with one label. */
+const headSuffixes = { ForCausalLM: 'tokens', ForSequenceClassification: 'value' } as const;
+
+const architectures: Readonly<Record<string, Pick<PolicyConfig, 'family' | 'head'>>> = Object.fromEntries(
+  Object.entries(families).flatMap(([name, family]) =>
+    Object.entries(headSuffixes).map(([suffix, head]) => [name + suffix, { family, head }]),
+  ),
+);
 
 const count = z.int().positive();
 const tokenId = z.int().nonnegative();
@@ -99,27 +107,37 @@ const generationJson = z.object({
  * generation_config.json (whose token ids win). Both the older layout (`rope_theta`, `rope_scaling`) and that of
  * transformers 5 (`rope_parameters`) are read.
  *
+ * @param heads those that will do
  * @throws RlevError `policy/checkpoint` where a file is missing or asks for what the decoder does not do
  */
-export async function readConfig(directory: string): Promise<PolicyConfig> {
+export async function readConfig(
+  directory: string,
+  heads: readonly Head[] = ['tokens'],
+): Promise<PolicyConfig> {
   const config = await readJson(join(directory, 'config.json'));
   const generation = await readJson(join(directory, 'generation_config.json'), {});
-  return parseConfig(config, generation, join(directory, 'config.json'));
+  return parseConfig(config, generation, join(directory, 'config.json'), heads);
 }
 
 /** The same from the contents of the two files; `file` names the first in errors. */
-export function parseConfig(config: unknown, generation: unknown = {}, file = 'config.json'): PolicyConfig {
+export function parseConfig(
+  config: unknown,
+  generation: unknown = {},
+  file = 'config.json',
+  allowed: readonly Head[] = ['tokens'],
+): PolicyConfig {
   const c = check(configJson, config, file);
   const g = check(generationJson, generation, file.replace(/config\.json$/, 'generation_config.json'));
   const unsupported = (message: string, value?: unknown): never => {
     throw checkpointError(message, file, value, 'Use a checkpoint of the Llama, Qwen2 or Qwen3 family.');
   };
 
-  const architecture = c.architectures[0];
-  if (!(architecture in families)) {
-    unsupported(`The architecture ${show(architecture)} is not supported.`, architecture);
+  const name = c.architectures[0];
+  const architecture = architectures[name];
+  if (!architecture || !allowed.includes(architecture.head)) {
+    return unsupported(`The architecture ${show(name)} is not supported.`, name);
   }
-  const family = families[architecture as keyof typeof families];
+  const { family, head } = architecture;
   if (c.hidden_act !== 'silu')
     unsupported(`The activation ${show(c.hidden_act)} is not supported.`, c.hidden_act);
   // Mistral's field stands in some Llama files; Qwen's counts only where its switch is on.
@@ -152,6 +170,7 @@ export function parseConfig(config: unknown, generation: unknown = {}, file = 'c
   const bias = c.attention_bias ?? false;
   return {
     family,
+    head,
     vocabulary: c.vocab_size,
     hidden: c.hidden_size,
     intermediate: c.intermediate_size,
@@ -178,7 +197,9 @@ export function formatConfig(config: PolicyConfig): {
   config: Record<string, unknown>;
   generation: Record<string, unknown>;
 } {
-  const [architecture] = Object.entries(families).find(([, family]) => family === config.family)!;
+  const [architecture] = Object.entries(architectures).find(
+    ([, { family, head }]) => family === config.family && head === config.head,
+  )!;
   const eos = config.stopIds.length === 1 ? config.stopIds[0] : config.stopIds;
   const ids = {
     ...(config.bosId === null ? {} : { bos_token_id: config.bosId }),
@@ -213,6 +234,7 @@ export function formatConfig(config: PolicyConfig): {
       attention_dropout: 0,
       tie_word_embeddings: config.tied,
       torch_dtype: 'float32',
+      ...(config.head === 'value' && { id2label: { 0: 'LABEL_0' }, label2id: { LABEL_0: 0 } }),
       ...ids,
     },
     generation: ids,

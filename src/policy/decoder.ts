@@ -57,6 +57,12 @@ export function logitsOf(
   return project(x, weights[config.tied ? 'model.embed_tokens.weight' : 'lm_head.weight']!);
 }
 
+/** Values float32 [N, 1] of hidden states [N, hidden], by a critic's linear head. */
+export function valuesOf(config: PolicyConfig, weights: Weights, hidden: Tensor): Tensor {
+  const normed = rmsNorm(hidden, weights['model.norm.weight']!, config.normEps);
+  return project(normed, weights['score.weight']!);
+}
+
 /**
  * Queries [B, heads, T, headDim], keys and values [B, kvHeads, T, headDim] of layer i, before rotary positions, from
  * the residual stream x [B * T, hidden]. Norm, projections and, for Qwen3, norms of each head.

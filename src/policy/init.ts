@@ -31,6 +31,7 @@ export function initialConfig(options: InitOptions, ids: TokenizerIds): PolicyCo
   const { hidden, heads, family = 'llama' } = options;
   return {
     family,
+    head: 'tokens',
     vocabulary: ids.vocabulary,
     hidden,
     intermediate: options.intermediate ?? Math.ceil(hidden / 3) * 8,

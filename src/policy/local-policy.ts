@@ -1,8 +1,10 @@
+import { join } from 'node:path';
 import { RlevError } from '../core/errors.ts';
 import { randomKey } from '../core/random.ts';
 import type { Policy, PolicyInfo } from '../core/services.ts';
 import { type Engine, openEngine } from '../engine/engine.ts';
 import { loadCheckpoint, type PolicyWeights } from './checkpoint.ts';
+import { LocalCritic } from './critic.ts';
 import { initialConfig, initialWeights } from './init.ts';
 import { loadLoss, namesLossModule } from './load-loss.ts';
 import { standardLosses } from './losses/catalogue.ts';
@@ -16,6 +18,7 @@ import { createSampler } from './sampler.ts';
 import { createScorer } from './scorer.ts';
 import { readTokenizerIds } from './tokenizer.ts';
 import { defaultLivePrograms, defaultTokenBudget, openTrainer } from './trainer.ts';
+import { criticWeights } from './value-head.ts';
 import type { PolicyServices } from './worker-protocol.ts';
 
 /**
@@ -44,13 +47,14 @@ export async function openLocalServices(
   losses: LossCatalogue = standardLosses,
 ): Promise<PolicyServices> {
   const weights = await startingWeights(options);
+  const critic = options.critic && (await criticWeights(weights, options.critic.from));
   const engine = await openEngine(options.engine);
-  return assemble(options, weights, engine, { ...losses });
+  return assemble(options, { policy: weights, critic }, engine, { ...losses });
 }
 
 function assemble(
   options: PolicyOptions,
-  weights: PolicyWeights,
+  { policy: weights, critic: valued }: StartingWeights,
   engine: Engine,
   losses: Record<string, LossDefinition>,
 ): PolicyServices {
@@ -78,10 +82,19 @@ function assemble(
     tokenBudget,
     weights: (which) => parameterViews(layout, which === 'reference' ? trainer.reference : trainer.current),
   });
+  const critic =
+    valued &&
+    new LocalCritic({
+      engine,
+      weights: valued,
+      tokenBudget,
+      keep: options.keep ?? 1,
+      livePrograms: defaultLivePrograms,
+    });
   const queue = new OneAtATime();
   let closing: Promise<void> | undefined;
   return {
-    info: infoOf(engine, weights),
+    info: infoOf(engine, weights, valued),
     config,
     sampler: { sample: (request, signal) => queue.run(() => sampler.sample(request, signal)) },
     scorer: { score: (request, signal) => queue.run(() => scorer.score(request, signal)) },
@@ -92,13 +105,32 @@ function assemble(
           if (namesLossModule(use)) losses[use] ??= await loadLoss(use);
           return trainer.train(request, signal);
         }),
-      publish: () => queue.run(() => trainer.publish()),
-      save: (directory) => queue.run(() => trainer.save(directory)),
-      load: (directory) => queue.run(() => trainer.load(directory)),
+      publish: () =>
+        queue.run(async () => {
+          const publication = await trainer.publish();
+          return critic ? { ...publication, critic: critic.publish(publication.version) } : publication;
+        }),
+      save: (directory) =>
+        queue.run(async () => {
+          await trainer.save(directory);
+          await critic?.save(join(directory, criticFolder));
+        }),
+      load: (directory) =>
+        queue.run(async () => {
+          await trainer.load(directory);
+          await critic?.load(join(directory, criticFolder));
+        }),
     },
+    ...(critic && {
+      critic: {
+        values: (request, signal) => queue.run(() => critic.values(request, signal)),
+        train: (request, signal) => queue.run(() => critic.train(request, signal)),
+      },
+    }),
     close() {
       closing ??= queue.run(async () => {
         await sampler.close();
+        await critic?.close();
         await trainer.close();
         await engine.close();
       });
@@ -106,6 +138,14 @@ function assemble(
     },
   };
 }
+
+interface StartingWeights {
+  readonly policy: PolicyWeights;
+  readonly critic: PolicyWeights | undefined;
+}
+
+/** Where in a checkpoint the critic's own Hugging Face directory lies. */
+const criticFolder = 'critic';
 
 async function startingWeights(options: PolicyOptions): Promise<PolicyWeights> {
   const { from, init, tokenizer } = options;
@@ -122,7 +162,11 @@ async function startingWeights(options: PolicyOptions): Promise<PolicyWeights> {
   return initialWeights(config, randomKey(seed, 'init'), std);
 }
 
-function infoOf(engine: Engine, { config, layout, values }: PolicyWeights): PolicyInfo {
+function infoOf(
+  engine: Engine,
+  { config, layout, values }: PolicyWeights,
+  critic: PolicyWeights | undefined,
+): PolicyInfo {
   return {
     engine: engine.name,
     device: engine.device,
@@ -131,5 +175,11 @@ function infoOf(engine: Engine, { config, layout, values }: PolicyWeights): Poli
     parameters: layout.size,
     vocabulary: config.vocabulary,
     contextLength: config.contextLength,
+    ...(critic && {
+      critic: {
+        weightsHash: weightsHash(critic.layout, critic.values),
+        parameters: critic.layout.size,
+      },
+    }),
   };
 }

@@ -62,16 +62,42 @@ function rowsFor(most: number, left: number): number {
   return most;
 }
 
-/** What a program reads of the tokens of a micro-batch. */
-export interface TokenFeeds {
+/** Where a program finds the state in which each response token is chosen. */
+export interface PositionFeeds {
   /** int32 [rows * length], prompt and response, padded on the right. */
   readonly tokens: Int32Array;
   /** int32 [rows * responses], the flat position that predicts each response token; 0 at padding. */
   readonly indices: Int32Array;
+}
+
+/** What a program reads of the tokens of a micro-batch. */
+export interface TokenFeeds extends PositionFeeds {
   /** int32 [rows * responses], the response tokens. */
   readonly targets: Int32Array;
   /** float32 [rows * responses], 1 / temperature of the row (1 where it is 0). */
   readonly inverseTemperature: Float32Array;
+}
+
+/** Lays out the tokens of a micro-batch, without what only logits need. */
+export function positionFeeds(
+  batch: MicroBatch,
+  prompts: Ragged<Int32Array>,
+  responses: Ragged<Int32Array>,
+  padId: number,
+): PositionFeeds {
+  const { shape } = batch;
+  const tokens = new Int32Array(shape.rows * shape.length).fill(padId);
+  const indices = new Int32Array(shape.rows * shape.responses);
+  for (const [b, row] of batch.indices.entries()) {
+    const prompt = rowOf(prompts, row);
+    const response = rowOf(responses, row);
+    const start = b * shape.length;
+    tokens.set(prompt, start);
+    tokens.set(response, start + prompt.length);
+    const at = b * shape.responses;
+    for (let t = 0; t < response.length; t++) indices[at + t] = start + prompt.length + t - 1;
+  }
+  return { tokens, indices };
 }
 
 /** Lays out the tokens of a micro-batch. */
@@ -83,22 +109,14 @@ export function tokenFeeds(
   padId: number,
 ): TokenFeeds {
   const { shape } = batch;
-  const tokens = new Int32Array(shape.rows * shape.length).fill(padId);
-  const indices = new Int32Array(shape.rows * shape.responses);
   const targets = new Int32Array(shape.rows * shape.responses);
   const inverseTemperature = new Float32Array(shape.rows * shape.responses).fill(1);
   for (const [b, row] of batch.indices.entries()) {
-    const prompt = rowOf(prompts, row);
-    const response = rowOf(responses, row);
-    const start = b * shape.length;
-    tokens.set(prompt, start);
-    tokens.set(response, start + prompt.length);
     const at = b * shape.responses;
-    for (let t = 0; t < response.length; t++) indices[at + t] = start + prompt.length + t - 1;
-    targets.set(response, at);
+    targets.set(rowOf(responses, row), at);
     inverseTemperature.fill(1 / (temperature[row]! || 1), at, at + shape.responses);
   }
-  return { tokens, indices, targets, inverseTemperature };
+  return { ...positionFeeds(batch, prompts, responses, padId), targets, inverseTemperature };
 }
 
 /** Lays out a ragged column of response tokens as float32 [rows * responses], zero at padding. */

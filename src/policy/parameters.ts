@@ -22,7 +22,7 @@ export interface ParameterLayout {
   readonly decayed: number;
 }
 
-/** The layout of a configuration's weights. A tied head has no tensor of its own. */
+/** The layout of a configuration's weights. A tied head has no tensor of its own; a value head has no bias. */
 export function parameterLayout(config: PolicyConfig): ParameterLayout {
   const shapes = parameterShapes(config);
   const ordered = [...shapes.filter(([, s]) => s.length > 1), ...shapes.filter(([, s]) => s.length === 1)];
@@ -81,6 +81,7 @@ function parameterShapes(config: PolicyConfig): [string, number[]][] {
     shapes.push([`${layer}.post_attention_layernorm.weight`, [hidden]]);
   }
   shapes.push(['model.norm.weight', [hidden]]);
-  if (!config.tied) shapes.push(['lm_head.weight', [vocabulary, hidden]]);
+  if (config.head === 'value') shapes.push(['score.weight', [1, hidden]]);
+  else if (!config.tied) shapes.push(['lm_head.weight', [vocabulary, hidden]]);
   return shapes;
 }

@@ -9,12 +9,20 @@ export interface PolicyOptions {
   /** Folder of the tokenizer, by default that of `from`. */
   readonly tokenizer?: string;
   readonly engine: EngineOptions;
+  /** A critic beside the policy; absent: none. */
+  readonly critic?: CriticOptions;
   /** Published versions that stay, by default 1: as many as cohorts are in flight. */
   readonly keep?: number;
   /** Tokens of one training micro-batch, padding included. */
   readonly tokenBudget?: number;
   /** Responses decoded side by side, by default 256. */
   readonly maxRows?: number;
+}
+
+/** What a critic begins with. */
+export interface CriticOptions {
+  /** A Hugging Face directory, with a value head or of a language model; by default the policy's starting weights. */
+  readonly from?: string;
 }
 
 /** The shape of a Llama policy that is trained from scratch, with a tied head. Sizes count elements. */

@@ -3,8 +3,10 @@ import type { TensorProgram, TensorSpec } from '../engine/engine.ts';
 import { chosenLogprobs } from '../engine/ops/chosen-logprobs.ts';
 import { tf } from '../engine/tf.ts';
 import type { PolicyConfig } from './config.ts';
-import { hiddenStates, logitsOf, type Weights } from './decoder.ts';
-import { type Objective, objectivePerToken } from './losses/objective.ts';
+import { hiddenStates, logitsOf, valuesOf, type Weights } from './decoder.ts';
+import type { LossOutputs } from './losses/loss.ts';
+import { type Objective, objectivePerToken, readsOld } from './losses/objective.ts';
+import { valueLoss } from './losses/value-loss.ts';
 import type { MicroBatchShape } from './micro-batches.ts';
 import { type ParameterLayout, parameterLayout } from './parameters.ts';
 
@@ -38,9 +40,8 @@ export interface TrainProgramOptions extends Objective {
 export function trainProgram(options: TrainProgramOptions): TensorProgram {
   const { config, shape, loss, ownRatio, kl, weighted = false } = options;
   const layout = parameterLayout(config);
-  const names = layout.parameters.map((p) => p.name);
   const dense: TensorSpec = { shape: [shape.rows, shape.responses], dtype: 'float32' };
-  const needsOld = loss.needs.includes('oldLogprobs') && !ownRatio;
+  const needsOld = readsOld(loss, kl) && !ownRatio;
   return {
     name: `train-${loss.use}-${shapeName(shape)}`,
     inputs: {
@@ -55,11 +56,9 @@ export function trainProgram(options: TrainProgramOptions): TensorProgram {
     },
     run(inputs) {
       const { mask, share, advantages, old, ref, weights } = inputs as Record<string, Tensor | undefined>;
-      const sums: Record<string, Tensor> = {};
-      const total = (...tensors: Tensor[]): Tensor => {
-        const parameters = Object.fromEntries(names.map((name, i) => [name, tensors[i]!]));
+      return lossAndGradients(layout, inputs, { mask: mask!, share: share! }, (parameters) => {
         const logits = responseLogits(config, parameters, inputs);
-        const outputs = objectivePerToken(options, {
+        return objectivePerToken(options, {
           logprobs: chosen(shape, logits, inputs),
           mask: mask!,
           entropy: entropy(shape, logits),
@@ -68,22 +67,85 @@ export function trainProgram(options: TrainProgramOptions): TensorProgram {
           ref,
           weights,
         });
-        for (const [name, values] of Object.entries(outputs.metrics)) {
-          // Kept out of the gradient's own scope, which disposes everything but the loss.
-          sums[name] = tf.keep(tf.sum(tf.mul(values, mask!)));
-        }
-        return tf.sum(tf.mul(outputs.loss, share!));
-      };
-      const { value, grads } = tf.valueAndGrads(total as never)(names.map((name) => inputs[name]!));
-      const results: Record<string, Tensor> = { loss: value };
-      for (const [name, sum] of Object.entries(sums)) {
-        results[`sum/${name}`] = tf.clone(sum);
-        sum.dispose();
-      }
-      for (const [i, name] of names.entries()) results[`grad/${name}`] = grads[i]!;
-      return results;
+      });
     },
   };
+}
+
+/** V at the state in which each response token is chosen: reads `tokens`, `indices` and weights, gives `values`. */
+export function valueProgram(config: PolicyConfig, shape: MicroBatchShape): TensorProgram {
+  return {
+    name: `value-${shapeName(shape)}`,
+    inputs: { ...positionSpecs(shape), ...parameterSpecs(parameterLayout(config)) },
+    run: (inputs) => ({ values: responseValues(config, shape, inputs, inputs) }),
+  };
+}
+
+/**
+ * Loss of a critic and its gradients, of a micro-batch: reads, beside `tokens`, `indices` and weights by name, `mask`
+ * and `share` as `trainProgram` does, `old`, the values before the update, and `returns`, float32 [rows, responses].
+ * Gives what `trainProgram` does.
+ */
+export function valueTrainProgram(
+  config: PolicyConfig,
+  shape: MicroBatchShape,
+  clip: number | undefined,
+): TensorProgram {
+  const layout = parameterLayout(config);
+  const dense: TensorSpec = { shape: [shape.rows, shape.responses], dtype: 'float32' };
+  return {
+    name: `value-train-${shapeName(shape)}`,
+    inputs: {
+      ...positionSpecs(shape),
+      ...{ mask: dense, share: dense, old: dense, returns: dense },
+      ...parameterSpecs(layout),
+    },
+    run(inputs) {
+      const { mask, share, old, returns } = inputs as Record<string, Tensor>;
+      return lossAndGradients(layout, inputs, { mask: mask!, share: share! }, (parameters) => {
+        const values = responseValues(config, shape, parameters, inputs);
+        return valueLoss({ values, old: old!, returns: returns! }, clip);
+      });
+    },
+  };
+}
+
+/** `loss`, the sum of share times loss; `sum/<metric>` over counted tokens; and `grad/<parameter>` of the loss. */
+function lossAndGradients(
+  layout: ParameterLayout,
+  inputs: Inputs,
+  { mask, share }: { readonly mask: Tensor; readonly share: Tensor },
+  perToken: (parameters: Weights) => LossOutputs,
+): Record<string, Tensor> {
+  const names = layout.parameters.map((p) => p.name);
+  const sums: Record<string, Tensor> = {};
+  const total = (...tensors: Tensor[]): Tensor => {
+    const outputs = perToken(Object.fromEntries(names.map((name, i) => [name, tensors[i]!])));
+    for (const [name, values] of Object.entries(outputs.metrics)) {
+      // Kept out of the gradient's own scope, which disposes everything but the loss.
+      sums[name] = tf.keep(tf.sum(tf.mul(values, mask)));
+    }
+    return tf.sum(tf.mul(outputs.loss, share));
+  };
+  const { value, grads } = tf.valueAndGrads(total as never)(names.map((name) => inputs[name]!));
+  const results: Record<string, Tensor> = { loss: value };
+  for (const [name, sum] of Object.entries(sums)) {
+    results[`sum/${name}`] = tf.clone(sum);
+    sum.dispose();
+  }
+  for (const [i, name] of names.entries()) results[`grad/${name}`] = grads[i]!;
+  return results;
+}
+
+/** V before each response token, [rows, responses]. */
+function responseValues(
+  config: PolicyConfig,
+  { rows, responses }: MicroBatchShape,
+  weights: Weights,
+  inputs: Inputs,
+): Tensor {
+  const hidden = hiddenStates(config, weights, inputs.tokens!, inputs.indices!);
+  return tf.reshape(valuesOf(config, weights, hidden), [rows, responses]);
 }
 
 /** Logits over temperature of every response token, [rows * responses, vocabulary]. */
@@ -104,10 +166,17 @@ function entropy({ rows, responses }: MicroBatchShape, logits: Tensor): Tensor {
   return tf.reshape(tf.neg(tf.sum(tf.mul(tf.exp(logprobs), logprobs), -1)), [rows, responses]);
 }
 
-function tokenSpecs({ rows, length, responses }: MicroBatchShape): Record<string, TensorSpec> {
+function positionSpecs({ rows, length, responses }: MicroBatchShape): Record<string, TensorSpec> {
   return {
     tokens: { shape: [rows, length], dtype: 'int32' },
     indices: { shape: [rows * responses], dtype: 'int32' },
+  };
+}
+
+function tokenSpecs(shape: MicroBatchShape): Record<string, TensorSpec> {
+  const { rows, responses } = shape;
+  return {
+    ...positionSpecs(shape),
     targets: { shape: [rows * responses], dtype: 'int32' },
     inverseTemperature: { shape: [rows * responses, 1], dtype: 'float32' },
   };

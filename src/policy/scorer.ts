@@ -2,9 +2,15 @@ import { setImmediate } from 'node:timers/promises';
 import type { Ragged } from '../core/columns.ts';
 import { RlevError } from '../core/errors.ts';
 import type { Scorer } from '../core/services.ts';
-import type { Arrays } from '../engine/engine.ts';
+import type { Arrays, CompiledProgram, TensorData, TensorProgram } from '../engine/engine.ts';
 import type { PolicyConfig } from './config.ts';
-import { checkContext, planMicroBatches, tokenFeeds } from './micro-batches.ts';
+import {
+  checkContext,
+  type MicroBatch,
+  type MicroBatchShape,
+  planMicroBatches,
+  tokenFeeds,
+} from './micro-batches.ts';
 import type { ProgramCache } from './program-cache.ts';
 import { scoreProgram } from './programs.ts';
 
@@ -25,10 +31,14 @@ export function createScorer(setup: ScorerSetup): Scorer {
 }
 
 /** Rows to score: tokens, and the temperature that logits are divided by (1 where it is 0). */
-export interface ScoreRows {
+export interface ScoreRows extends Responses {
+  readonly temperature: Float32Array;
+}
+
+/** Prompts and the responses to them, a row each. */
+export interface Responses {
   readonly promptTokens: Ragged<Int32Array>;
   readonly responseTokens: Ragged<Int32Array>;
-  readonly temperature: Float32Array;
 }
 
 /**
@@ -36,13 +46,47 @@ export interface ScoreRows {
  *
  * @throws RlevError `policy/context` before anything is computed, `run/cancelled`, `run/non-finite`
  */
-export async function scoreResponses(
+export function scoreResponses(
   setup: Omit<ScorerSetup, 'weights'>,
   weights: Arrays,
-  { promptTokens, responseTokens, temperature }: ScoreRows,
+  rows: ScoreRows,
   signal?: AbortSignal,
 ): Promise<Ragged<Float32Array>> {
-  const { config, programs, tokenBudget } = setup;
+  const { config } = setup;
+  const scoring = {
+    name: 'score',
+    what: 'log-probability',
+    program: (shape: MicroBatchShape) => scoreProgram(config, shape),
+    async run(program: CompiledProgram, batch: MicroBatch) {
+      const feeds = tokenFeeds(batch, rows.promptTokens, rows.responseTokens, rows.temperature, config.padId);
+      return (await program.run({ ...weights, ...feeds })).logprobs!;
+    },
+  };
+  return numberTokens(setup, scoring, rows, signal);
+}
+
+/** What gives each response token of a micro-batch a number. */
+export interface TokenNumbers {
+  /** Names its programs in the cache. */
+  readonly name: string;
+  /** What the numbers are, for errors. */
+  readonly what: string;
+  program(shape: MicroBatchShape): TensorProgram;
+  /** [rows * responses] */
+  run(program: CompiledProgram, batch: MicroBatch): Promise<TensorData>;
+}
+
+/**
+ * One number for each response token, micro-batch by micro-batch.
+ *
+ * @throws RlevError `policy/context` before anything is computed, `run/cancelled`, `run/non-finite`
+ */
+export async function numberTokens(
+  { config, programs, tokenBudget }: Omit<ScorerSetup, 'weights'>,
+  { name, what, program, run }: TokenNumbers,
+  { promptTokens, responseTokens }: Responses,
+  signal?: AbortSignal,
+): Promise<Ragged<Float32Array>> {
   checkContext(promptTokens, responseTokens, config.contextLength);
   const { offsets } = responseTokens;
   const values = new Float32Array(responseTokens.values.length);
@@ -50,15 +94,12 @@ export async function scoreResponses(
   for (const batch of planMicroBatches(promptTokens, responseTokens, rows, tokenBudget)) {
     throwIfCancelled(signal);
     const { shape } = batch;
-    const program = await programs.get(`score ${shape.rows}x${shape.length}x${shape.responses}`, () =>
-      scoreProgram(config, shape),
-    );
-    const feeds = tokenFeeds(batch, promptTokens, responseTokens, temperature, config.padId);
-    const { logprobs } = await program.run({ ...weights, ...feeds });
+    const key = `${name} ${shape.rows}x${shape.length}x${shape.responses}`;
+    const numbers = await run(await programs.get(key, () => program(shape)), batch);
     for (const [b, row] of batch.indices.entries()) {
       const start = b * shape.responses;
       const length = offsets[row + 1]! - offsets[row]!;
-      values.set(logprobs!.subarray(start, start + length), offsets[row]);
+      values.set(numbers.subarray(start, start + length), offsets[row]);
     }
     await setImmediate();
   }
@@ -66,7 +107,7 @@ export async function scoreResponses(
   if (bad >= 0) {
     throw new RlevError({
       code: 'run/non-finite',
-      message: `The log-probability of response token ${bad} is not finite.`,
+      message: `The ${what} of response token ${bad} is not finite.`,
       value: values[bad],
       help: 'The weights are not finite or have grown too large: start from an earlier checkpoint.',
     });

@@ -13,7 +13,7 @@ import { checkpointError, readJson } from './config.ts';
 import { type ParameterLayout, weightsHash } from './parameters.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from './safetensors.ts';
 
-/** All that a trainer is, between two requests. */
+/** All that a trainer is, of a policy or of a critic, between two requests. */
 export interface TrainerState {
   readonly weights: PolicyWeights;
   readonly adam: AdamState;
@@ -72,15 +72,18 @@ export async function saveTrainerState(
 }
 
 /**
- * Reads what `saveTrainerState` wrote.
+ * Reads what `saveTrainerState` wrote of what is trained.
  *
- * @throws RlevError `policy/checkpoint` where a file is missing, does not fit `layout`, or is not what was written
+ * @throws RlevError `policy/checkpoint` where a file is missing, does not fit, or is not what was written
  */
-export async function loadTrainerState(directory: string, layout: ParameterLayout): Promise<TrainerState> {
-  const weights = await loadCheckpoint(directory);
+export async function loadTrainerState(
+  directory: string,
+  { config, layout }: Pick<PolicyWeights, 'config' | 'layout'>,
+): Promise<TrainerState> {
+  const weights = await loadCheckpoint(directory, [config.head]);
   if (JSON.stringify(weights.layout) !== JSON.stringify(layout)) {
     throw checkpointError(
-      'The checkpoint is of another model than the policy that is open.',
+      'The checkpoint is of another model than the one that is open.',
       directory,
       undefined,
       'Open the policy from the same starting checkpoint.',

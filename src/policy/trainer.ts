@@ -1,13 +1,13 @@
-import { setImmediate } from 'node:timers/promises';
 import type { Ragged } from '../core/columns.ts';
 import { RlevError, show } from '../core/errors.ts';
-import { foldIn, permutation } from '../core/random.ts';
-import type { LossSpec, Trainer, TrainMetrics, TrainRequest } from '../core/services.ts';
-import type { Engine } from '../engine/engine.ts';
-import { adamState, adamwUpdate, clipCoefficient, norm } from './adamw.ts';
+import type { LossSpec, Publication, Trainer, TrainMetrics, TrainRequest } from '../core/services.ts';
+import type { Arrays, Engine } from '../engine/engine.ts';
 import type { PolicyWeights } from './checkpoint.ts';
-import { tokenWeight, updateTotals } from './losses/aggregate.ts';
+import { dealRows, fullMask, MetricMeans, tokenShares } from './deal-rows.ts';
+import { Learner } from './learner.ts';
+import { updateTotals } from './losses/aggregate.ts';
 import type { AggregateParams, LossCatalogue, LossDefinition } from './losses/loss.ts';
+import { readsOld } from './losses/objective.ts';
 import {
   checkAligned,
   checkContext,
@@ -16,11 +16,11 @@ import {
   tokenColumn,
   tokenFeeds,
 } from './micro-batches.ts';
-import { type ParameterLayout, parameterViews, weightsHash } from './parameters.ts';
+import { parameterViews } from './parameters.ts';
 import { ProgramCache } from './program-cache.ts';
 import { trainProgram } from './programs.ts';
 import { learningRate } from './schedule.ts';
-import { scoreResponses, throwIfCancelled } from './scorer.ts';
+import { scoreResponses } from './scorer.ts';
 import { loadTrainerState, saveTrainerState } from './trainer-state.ts';
 
 export interface TrainerSetup {
@@ -75,37 +75,28 @@ interface Job {
 
 class ArenaTrainer implements LocalTrainer {
   readonly #setup: TrainerSetup;
-  readonly #layout: ParameterLayout;
   readonly #programs: ProgramCache;
   readonly #tokenBudget: number;
-  readonly #gradient: Float32Array;
-  #weights: PolicyWeights;
-  #adam;
-  #steps = 0;
-  #versions: Map<number, Float32Array>;
+  readonly #learner: Learner;
   #movedReference: Float32Array | undefined;
 
   constructor(setup: TrainerSetup) {
     this.#setup = setup;
-    this.#layout = setup.weights.layout;
     this.#programs = setup.programs ?? new ProgramCache(setup.engine, defaultLivePrograms);
     this.#tokenBudget = setup.tokenBudget ?? defaultTokenBudget;
-    this.#gradient = new Float32Array(this.#layout.size);
-    this.#weights = { ...setup.weights, values: setup.weights.values.slice() };
-    this.#adam = adamState(this.#layout.size);
-    this.#versions = new Map([[0, setup.weights.values.slice()]]);
+    this.#learner = new Learner('policy', setup.weights, setup.keep ?? 1);
   }
 
   get version(): number {
-    return Math.max(...this.#versions.keys());
+    return this.#learner.version;
   }
 
   get weights(): PolicyWeights {
-    return this.#weights;
+    return this.#learner.weights;
   }
 
   get current(): Float32Array {
-    return this.#weights.values;
+    return this.#learner.current;
   }
 
   get reference(): Float32Array {
@@ -113,62 +104,36 @@ class ArenaTrainer implements LocalTrainer {
   }
 
   weightsOf(version: number): Float32Array {
-    const values = this.#versions.get(version);
-    if (values) return values;
-    throw new RlevError({
-      code: 'run/not-found',
-      message: `Policy version ${version} is not held; these are: ${[...this.#versions.keys()].join(', ')}.`,
-      value: version,
-      help: 'Keep as many versions as there are cohorts in flight.',
-    });
+    return this.#learner.weightsOf(version);
   }
 
   async train(request: TrainRequest, signal?: AbortSignal): Promise<TrainMetrics> {
     const job = await this.#prepare(request, signal);
-    const sums: Record<string, number> = {};
-    let updates = 0;
-    for (const rows of dealRows(request)) {
+    const updates = new MetricMeans();
+    for (const rows of dealRows(request.responseTokens.offsets.length - 1, request)) {
       const metrics = await this.#update(job, rows, signal);
-      if (!metrics) continue;
-      updates++;
-      for (const [name, value] of Object.entries(metrics)) sums[name] = (sums[name] ?? 0) + value;
+      if (metrics) updates.add(metrics);
     }
-    this.#steps++;
+    this.#learner.endStep();
     const { referenceEvery } = request;
-    if (referenceEvery !== undefined && this.#steps % referenceEvery === 0) {
-      this.#movedReference = this.current.slice();
+    if (referenceEvery !== undefined && this.#learner.steps % referenceEvery === 0) {
+      this.#movedReference = mixed(this.current, this.reference, request.referenceMixup ?? 1);
     }
-    const means = Object.entries(sums).map(([name, sum]) => [name, sum / updates]);
-    return { ...Object.fromEntries(means), lr: job.lr, updates };
+    return { ...updates.means(), lr: job.lr, updates: updates.updates };
   }
 
-  async publish(): Promise<{ version: number; hash: string }> {
-    const version = this.version + 1;
-    const values = this.current.slice();
-    this.#versions.set(version, values);
-    while (this.#versions.size > Math.max(1, this.#setup.keep ?? 1)) {
-      this.#versions.delete(Math.min(...this.#versions.keys()));
-    }
-    return { version, hash: weightsHash(this.#layout, values) };
+  async publish(): Promise<Publication> {
+    return this.#learner.publish(this.version + 1);
   }
 
   save(directory: string): Promise<void> {
-    const state = {
-      weights: this.#weights,
-      adam: this.#adam,
-      steps: this.#steps,
-      versions: this.#versions,
-      reference: this.#movedReference,
-    };
+    const state = { ...this.#learner.state, reference: this.#movedReference };
     return saveTrainerState(directory, state, this.#setup.tokenizerFrom);
   }
 
   async load(directory: string): Promise<void> {
-    const state = await loadTrainerState(directory, this.#layout);
-    this.#weights = { ...this.#weights, values: state.weights.values };
-    this.#adam = state.adam;
-    this.#steps = state.steps;
-    this.#versions = new Map(state.versions);
+    const state = await loadTrainerState(directory, this.weights);
+    this.#learner.state = state;
     this.#movedReference = state.reference;
   }
 
@@ -179,7 +144,7 @@ class ArenaTrainer implements LocalTrainer {
   async #prepare(request: TrainRequest, signal: AbortSignal | undefined): Promise<Job> {
     const { loss, params } = lossOf(this.#setup.losses, request.loss);
     const { promptTokens, responseTokens } = request;
-    const { config } = this.#weights;
+    const { config } = this.weights;
     checkContext(promptTokens, responseTokens, config.contextLength);
     if (loss.needs.includes('advantage') && !request.advantage) throw missing(loss.use, 'advantage');
     if (request.kl && !request.refLogprobs) throw missing('kl', 'refLogprobs');
@@ -192,17 +157,15 @@ class ArenaTrainer implements LocalTrainer {
       request,
       loss,
       params,
-      mask: request.lossMask ?? {
-        offsets: responseTokens.offsets,
-        values: new Float32Array(responseTokens.values.length).fill(1),
-      },
-      lr: learningRate(schedule, optimizer.lr, this.#steps + 1),
+      mask: request.lossMask ?? fullMask(responseTokens),
+      lr: learningRate(schedule, optimizer.lr, this.#learner.steps + 1),
     };
-    if (!loss.needs.includes('oldLogprobs')) return { ...prepared, old: undefined, ownRatio: false };
+    if (!readsOld(loss, request.kl)) return { ...prepared, old: undefined, ownRatio: false };
     if (request.oldLogprobs) return { ...prepared, old: request.oldLogprobs, ownRatio: false };
     if (request.epochs * request.miniBatches === 1) return { ...prepared, old: undefined, ownRatio: true };
     const scoring = { config, programs: this.#programs, tokenBudget: this.#tokenBudget };
-    const old = await scoreResponses(scoring, this.#views(), request, signal);
+    const views = parameterViews(this.weights.layout, this.current);
+    const old = await scoreResponses(scoring, views, request, signal);
     return { ...prepared, old, ownRatio: false };
   }
 
@@ -212,46 +175,19 @@ class ArenaTrainer implements LocalTrainer {
     rows: Int32Array,
     signal: AbortSignal | undefined,
   ): Promise<Record<string, number> | undefined> {
-    const { request, mask } = job;
-    const totals = updateTotals(mask, rows);
-    if (totals.tokens === 0) return undefined;
-    const gradient = this.#gradient.fill(0);
-    let loss = 0;
-    const sums: Record<string, number> = {};
-    const share = shareOf(job, rows);
-    for (const batch of planMicroBatches(
-      request.promptTokens,
-      request.responseTokens,
-      rows,
-      this.#tokenBudget,
-    )) {
-      throwIfCancelled(signal);
-      const result = await this.#runMicroBatch(job, batch, share);
-      for (const { name, offset, size } of this.#layout.parameters) {
-        const part = result[`grad/${name}`]!;
-        for (let i = 0; i < size; i++) gradient[offset + i]! += part[i]!;
-      }
-      loss += result.loss![0]!;
-      for (const [name, sum] of Object.entries(result)) {
-        if (name.startsWith('sum/')) sums[name.slice(4)] = (sums[name.slice(4)] ?? 0) + sum[0]!;
-      }
-      // An engine may run a whole program without a turn of the event loop, by which an abort would come.
-      await setImmediate();
-    }
-    throwIfCancelled(signal);
-    const gradNorm = norm(gradient);
-    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) throw this.#notFinite(loss);
-
-    const { optimizer } = request;
-    const scale = clipCoefficient(gradNorm, optimizer.gradNorm);
-    adamwUpdate(this.current, gradient, this.#adam, optimizer, job.lr, this.#layout.decayed, scale);
-    const means = Object.entries(sums).map(([name, sum]) => [name, sum / totals.tokens]);
-    return { loss, grad_norm: gradNorm, tokens: totals.tokens, ...Object.fromEntries(means) };
+    const { request, mask, params, lr } = job;
+    const { promptTokens, responseTokens, optimizer } = request;
+    const { tokens } = updateTotals(mask, rows);
+    if (tokens === 0) return undefined;
+    const share = tokenShares(mask, rows, params);
+    const batches = planMicroBatches(promptTokens, responseTokens, rows, this.#tokenBudget);
+    const run = (batch: MicroBatch, weights: Arrays) => this.#runMicroBatch(job, batch, share, weights);
+    return this.#learner.update({ batches, run, tokens, optimizer, lr }, signal);
   }
 
-  async #runMicroBatch(job: Job, batch: MicroBatch, share: Ragged<Float32Array>) {
+  async #runMicroBatch(job: Job, batch: MicroBatch, share: Ragged<Float32Array>, weights: Arrays) {
     const { request, loss, params, ownRatio, mask, old } = job;
-    const { config } = this.#weights;
+    const { config } = this.weights;
     const { shape } = batch;
     // The aggregation is in `share`, not in the program.
     const { aggregate: _, length: __, ...own } = params;
@@ -264,7 +200,7 @@ class ArenaTrainer implements LocalTrainer {
     );
     const { promptTokens, responseTokens, temperature, advantage } = request;
     return program.run({
-      ...this.#views(),
+      ...weights,
       ...tokenFeeds(batch, promptTokens, responseTokens, temperature, config.padId),
       mask: tokenColumn(batch, mask),
       share: tokenColumn(batch, share),
@@ -274,51 +210,12 @@ class ArenaTrainer implements LocalTrainer {
       ...(importanceWeights && { weights: tokenColumn(batch, importanceWeights) }),
     });
   }
-
-  #views(): Record<string, Float32Array> {
-    return parameterViews(this.#layout, this.current);
-  }
-
-  #notFinite(loss: number): RlevError {
-    const where = this.#layout.parameters.find(({ offset, size }) =>
-      this.#gradient.subarray(offset, offset + size).some((g) => !Number.isFinite(g)),
-    );
-    const what = Number.isFinite(loss) ? `gradient of ${where?.name ?? 'the loss'}` : 'loss';
-    return new RlevError({
-      code: 'run/non-finite',
-      message: `The ${what} became ${Number.isFinite(loss) ? 'infinite or NaN' : loss} in step ${this.#steps + 1}, update ${this.#adam.updates + 1}.`,
-      value: loss,
-      help: 'The weights were left as they were. Lower the learning rate, and check advantages and log-probabilities.',
-    });
-  }
 }
 
-/** The rows of each update of a request, epoch after epoch. */
-function* dealRows(request: TrainRequest): Generator<Int32Array> {
-  const { epochs, miniBatches, key } = request;
-  const rows = request.responseTokens.offsets.length - 1;
-  for (let epoch = 0; epoch < epochs; epoch++) {
-    const order =
-      miniBatches === 1
-        ? Int32Array.from({ length: rows }, (_, i) => i)
-        : permutation(foldIn(key, epoch), rows);
-    for (let i = 0; i < miniBatches; i++) {
-      const start = Math.floor((i * rows) / miniBatches);
-      yield order.subarray(start, Math.floor(((i + 1) * rows) / miniBatches));
-    }
-  }
-}
-
-/** What each token weighs in the loss of an update on `rows`: its mask times its weight. */
-function shareOf(job: Job, rows: Int32Array): Ragged<Float32Array> {
-  const { mask, params } = job;
-  const totals = updateTotals(mask, rows);
-  const values = new Float32Array(mask.values.length);
-  for (const row of rows) {
-    const weight = tokenWeight(params.aggregate, totals, mask, row, params.length);
-    for (let t = mask.offsets[row]!; t < mask.offsets[row + 1]!; t++) values[t] = mask.values[t]! * weight;
-  }
-  return { offsets: mask.offsets, values };
+/** share * weights + (1 - share) * before, in float32. */
+function mixed(weights: Float32Array, before: Float32Array, share: number): Float32Array {
+  if (share === 1) return weights.slice();
+  return weights.map((w, i) => share * w + (1 - share) * before[i]!);
 }
 
 function lossOf(

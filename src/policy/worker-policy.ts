@@ -50,6 +50,12 @@ function policyOf(thread: PolicyThread, { info }: Opened, tokenizer: Tokenizer):
       save: (directory) => thread.call('save', directory),
       load: (directory) => thread.call('load', directory),
     },
+    ...(info.critic && {
+      critic: {
+        values: (request, signal) => thread.call('values', request, signal),
+        train: (request, signal) => thread.call('trainCritic', request, signal),
+      },
+    }),
     close() {
       closing ??= close();
       return closing;

@@ -1,4 +1,4 @@
-import type { PolicyInfo, Sampler, Scorer, Trainer } from '../core/services.ts';
+import type { Critic, PolicyInfo, Sampler, Scorer, Trainer } from '../core/services.ts';
 import type { PolicyConfig } from './config.ts';
 import type { WireError } from './wire-error.ts';
 
@@ -9,6 +9,7 @@ export interface PolicyServices {
   readonly sampler: Sampler;
   readonly scorer: Scorer;
   readonly trainer: Trainer;
+  readonly critic?: Critic;
   close(): Promise<void>;
 }
 
@@ -20,6 +21,9 @@ export interface PolicyCalls {
   publish(argument: undefined): ReturnType<Trainer['publish']>;
   save: Trainer['save'];
   load: Trainer['load'];
+  /** Only of a policy that has a critic. */
+  values: Critic['values'];
+  trainCritic: Critic['train'];
   close(argument: undefined): Promise<void>;
 }
 
@@ -44,7 +48,7 @@ export interface Opened {
 }
 
 export function callsOf(services: PolicyServices): PolicyCalls {
-  const { sampler, scorer, trainer } = services;
+  const { sampler, scorer, trainer, critic } = services;
   return {
     sample: (request, signal) => sampler.sample(request, signal),
     score: (request, signal) => scorer.score(request, signal),
@@ -52,6 +56,8 @@ export function callsOf(services: PolicyServices): PolicyCalls {
     publish: () => trainer.publish(),
     save: (directory) => trainer.save(directory),
     load: (directory) => trainer.load(directory),
+    values: (request, signal) => critic!.values(request, signal),
+    trainCritic: (request, signal) => critic!.train(request, signal),
     close: () => services.close(),
   };
 }

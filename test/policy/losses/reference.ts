@@ -42,7 +42,7 @@ export const aggregationOf = (mode: string): Aggregation =>
   mode === 'seq-mean-token-sum-norm' ? 'constant' : (mode as Aggregation);
 
 /** What each token weighs in the update's loss, as the trainer makes it. */
-function shareOf({ params, mask }: Pick<LossCase, 'params' | 'mask'>): number[][] {
+export function shareOf({ params, mask }: Pick<LossCase, 'params' | 'mask'>): number[][] {
   const ragged: Ragged<Float32Array> = raggedFloat32(mask);
   const counted = updateTotals(
     ragged,
