@@ -116,8 +116,31 @@ interface Described<P> {
   readonly example?: string;
   /** A strict object schema: parameters as in the pipeline file, with defaults and descriptions. */
   readonly params: z.ZodType<P>;
+  /** For `lint`: parameters that are valid, and here do nothing, or something else than they seem to. */
+  remarks?(params: P, around: Surroundings): readonly Remark[];
   /** Parameters that name one of several things by a `use` of its own, such as a loss: what there is, by its name. */
   readonly parts?: Readonly<Record<string, () => Promise<Readonly<Record<string, PartDefinition>>>>>;
+}
+
+/** What `lint` knows around the parameters that it asks about. */
+export interface Surroundings {
+  readonly steps: number;
+  readonly inFlight: number;
+  /** How responses are sampled to train on; absent where none are. */
+  readonly sampling?: (SamplingOptions & { readonly samples: number }) | undefined;
+  /** Questions of the training data; absent where they were not read. */
+  readonly questions?: number | undefined;
+}
+
+export interface Remark {
+  /** It changes nothing; it would act later than it can; it does something else than it seems to. */
+  readonly code: 'setting/no-effect' | 'setting/never' | 'setting/doubtful';
+  /** `['loss', 'clip']`. Of one that is not given, nothing is said to have no effect. */
+  readonly parameter: readonly string[];
+  /** One sentence: what, and why. */
+  readonly message: string;
+  /** The ways out. */
+  readonly help: string;
 }
 
 /** What the checker must know of a part, such as a loss. */
@@ -131,6 +154,8 @@ export interface PartDefinition {
   readonly needs: readonly string[];
   /** Parameters that act only where that ratio is not 1. */
   readonly ofRatio?: readonly string[];
+  /** As of a stage. */
+  remarks?(params: unknown, around: Surroundings): readonly Remark[];
 }
 
 export interface SourceDefinition<P = unknown, A extends ColumnName = ColumnName> extends Described<P> {
@@ -169,6 +194,8 @@ export interface MapDefinition<
   scalesReward?(params: P): ValueScale | undefined;
   /** Weights that it reads as they are at the step, which a replay must bring back: of the policy, or of the reference. */
   readsWeights?(params: P): 'policy' | 'reference' | undefined;
+  /** Whether it reads the responses of the role `greedy`, one of each group. */
+  readsGreedy?(params: P): boolean;
   /** Where it samples from the policy: how, and how many responses to a prompt, a greedy one for a baseline not counted. */
   sampling?(params: P): SamplingOptions & { readonly samples: number };
   create(params: P, setup: StageSetup): MapStage<N, A> | Promise<MapStage<N, A>>;

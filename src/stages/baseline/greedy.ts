@@ -46,6 +46,7 @@ export const greedyBaseline = defineMap({
   example: 'baseline: { use: baseline/greedy }',
   params: z.strictObject({}),
   needs: () => ['group', 'role', 'reward'],
+  readsGreedy: () => true,
   adds: () => ['baseline_reward'],
   create: () => ({
     run: ({ group, role, reward }) => ({ baseline_reward: greedyRewards(reward, group, role) }),

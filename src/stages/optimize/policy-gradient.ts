@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import type { Columns, Ragged } from '../../core/columns.ts';
 import { RlevError } from '../../core/errors.ts';
-import type { StageEvent, StageSetup, UpdateResult } from '../../core/stage.ts';
+import type { Remark, StageEvent, StageSetup, Surroundings, UpdateResult } from '../../core/stage.ts';
 import { defineUpdate } from '../../core/stage.ts';
 import { type Importance, importanceCorrection, importanceSchema } from './importance.ts';
 import { losses } from './losses.ts';
-import { lossSchema, optimizerSettings, updateWith } from './settings.ts';
+import { lossSchema, optimizerSettings, settingsRemarks, updateWith } from './settings.ts';
 
 const noK1 =
   'k1+, abs, abs+, k2, k3 or k3+: in a loss the gradient of k1 is zero on average, which adds noise and no pull towards the reference; k1 belongs in the reward, with the stage reward/kl';
@@ -87,6 +87,7 @@ export const policyGradient = defineUpdate({
     ];
   },
   parts: { loss: losses },
+  remarks: (params, around) => [...settingsRemarks(params, around), ...policyRemarks(params, around)],
   updates: ({ epochs, miniBatches }) => epochs * miniBatches,
   movesReference: ({ reference }) => reference !== undefined,
   unscaledTerms: ({ kl, entropy }) => [
@@ -132,6 +133,28 @@ type Needed =
 
 const oldOf = ({ old, importance }: Params): NonNullable<Params['old']> =>
   old ?? (importance ? 'old_logprobs' : 'sampled_logprobs');
+
+function policyRemarks({ kl, entropy, old, importance }: Params, { inFlight }: Surroundings): Remark[] {
+  const remarks: Remark[] = [];
+  for (const [term, given] of Object.entries({ kl, entropy })) {
+    if (given?.coefficient !== 0) continue;
+    remarks.push({
+      code: 'setting/no-effect',
+      parameter: [term, 'coefficient'],
+      message: `${term} has no effect: its coefficient is 0.`,
+      help: `Leave ${term} out, or give it a coefficient such as 0.001.`,
+    });
+  }
+  if (old === 'current' && inFlight > 1 && !importance) {
+    remarks.push({
+      code: 'setting/doubtful',
+      parameter: ['old'],
+      message: `With old: current the ratio is to the policy right before the update, and with inFlight ${inFlight} responses are up to ${inFlight - 1} older: what they were sampled by is not corrected for, so the gradient is biased.`,
+      help: 'Take old: sampled_logprobs, or importance: {} beside it.',
+    });
+  }
+  return remarks;
+}
 
 function movesTooSoon({ inFlight, place }: StageSetup): RlevError {
   return new RlevError({

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { RlevError } from '../../core/errors.ts';
 import { foldIn, randomKey } from '../../core/random.ts';
 import type { LossSpec, TrainMetrics, TrainRequest } from '../../core/services.ts';
-import type { StageEvent, StageSetup, UpdateResult } from '../../core/stage.ts';
+import type { Remark, StageEvent, StageSetup, Surroundings, UpdateResult } from '../../core/stage.ts';
 import { checkedLoss, type LossParams } from './loss-params.ts';
 
 /** `{ use, ...parameters }`, as it stands in the pipeline file. */
@@ -46,6 +46,31 @@ export const optimizerSettings = {
   epochs: z.int().min(1).default(1).describe('Times that each cohort is gone through.'),
   miniBatches: z.int().min(1).default(1).describe('Optimizer updates an epoch.'),
 };
+
+/** What lint says of the settings of an update. */
+export function settingsRemarks(
+  { schedule: { use, warmup, floor } }: Pick<Settings, 'schedule'>,
+  { steps }: Surroundings,
+): Remark[] {
+  const remarks: Remark[] = [];
+  if (warmup >= steps) {
+    remarks.push({
+      code: 'setting/never',
+      parameter: ['schedule', 'warmup'],
+      message: `The learning rate rises for ${warmup} steps, and the run has ${steps}: it never comes to its highest, or only at the end.`,
+      help: `Set warmup to a tenth of the steps or less, ${Math.floor(steps / 10)} here.`,
+    });
+  }
+  if (use === 'constant' && floor > 0) {
+    remarks.push({
+      code: 'setting/no-effect',
+      parameter: ['schedule', 'floor'],
+      message: 'floor has no effect: a constant learning rate does not fall.',
+      help: 'Take use: cosine or use: linear, or leave it out.',
+    });
+  }
+  return remarks;
+}
 
 type Settings = z.infer<z.ZodObject<typeof optimizerSettings>> & { readonly loss: LossParams };
 type Rows = Omit<TrainRequest, 'loss' | 'optimizer' | 'schedule' | 'epochs' | 'miniBatches' | 'key'>;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineUpdate } from '../../core/stage.ts';
 import { losses } from './losses.ts';
-import { lossSchema, optimizerSettings, updateWith } from './settings.ts';
+import { lossSchema, optimizerSettings, settingsRemarks, updateWith } from './settings.ts';
 
 export const supervised = defineUpdate({
   name: 'optimize/supervised',
@@ -12,6 +12,7 @@ export const supervised = defineUpdate({
   params: z.strictObject({ loss: lossSchema('loss/cross-entropy'), ...optimizerSettings }),
   needs: () => ['prompt_tokens', 'response_tokens', 'temperature'],
   parts: { loss: losses },
+  remarks: (params, around) => settingsRemarks(params, around),
   updates: ({ epochs, miniBatches }) => epochs * miniBatches,
   create: async (params, setup) => {
     const update = await updateWith(params, setup);

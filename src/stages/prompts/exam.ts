@@ -61,6 +61,17 @@ export const exam = defineSource({
   example: 'prompts: { use: prompts/exam, file: questions.jsonl, template: "{question}\\n", perStep: 32 }',
   params,
   adds: () => added,
+  remarks: ({ perStep }, { questions = Infinity }) =>
+    perStep !== 'all' && perStep > questions
+      ? [
+          {
+            code: 'setting/doubtful',
+            parameter: ['perStep'],
+            message: `perStep is ${perStep}, and the data have ${questions} ${questions === 1 ? 'question' : 'questions'}: a step asks the same ones more than once, in groups of their own.`,
+            help: 'Set perStep: all, or to no more than there are.',
+          },
+        ]
+      : [],
   create: (params, setup) => new ExamPrompts(params, setup),
 });
 

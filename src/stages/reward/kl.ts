@@ -100,6 +100,28 @@ export const rewardKl = defineMap({
   ],
   adds: ({ into }): readonly ('reward' | 'token_rewards')[] => [into],
   replaces: ({ into }) => (into === 'reward' ? ['reward'] : []),
+  remarks: ({ coefficient, estimate }) => [
+    ...(coefficient === 0
+      ? ([
+          {
+            code: 'setting/no-effect',
+            parameter: ['coefficient'],
+            message: 'coefficient 0 takes nothing off the reward.',
+            help: 'Leave the stage out, or give it a coefficient such as 0.001.',
+          },
+        ] as const)
+      : []),
+    ...(estimate === 'k1'
+      ? []
+      : ([
+          {
+            code: 'setting/doubtful',
+            parameter: ['estimate'],
+            message: `Taken off the reward, ${estimate} does not have the gradient of the KL; k1 has it exactly.`,
+            help: 'Take estimate: k1 here; k2 and k3 belong in the loss, kl of optimize/policy-gradient.',
+          },
+        ] as const)),
+  ],
   create: ({ coefficient, estimate, into, of, lossMask }) => ({
     run: (columns: Columns<Needed>) => {
       const logprobs: Ragged<Float32Array> = columns[of];

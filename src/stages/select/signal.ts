@@ -51,6 +51,18 @@ export const signal = defineSelect({
   }),
   needs: () => ['row_id', 'group', 'correct'],
   rounds: ({ refill }) => refill?.rounds ?? 1,
+  remarks: (_, { sampling }) =>
+    sampling?.samples === 1
+      ? [
+          {
+            code: 'setting/doubtful',
+            parameter: [],
+            message:
+              'A prompt with a single response has nothing to tell apart: every one is dropped, and no step updates the policy.',
+            help: 'Sample several responses (samples: 8), or leave this stage out.',
+          },
+        ]
+      : [],
   create: ({ refill }, { notice }) => ({
     run: ({ row_id, group, correct }, { step, round }) => {
       const rows = rowsWithSignal(correct, group, refill?.groups);

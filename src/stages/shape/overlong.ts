@@ -45,6 +45,28 @@ export const overlong = defineMap({
     scaled ? ['reward', 'scale', 'response_tokens'] : ['reward', 'response_tokens'],
   adds: () => ['reward'],
   replaces: () => ['reward'],
+  remarks: ({ maxLength, buffer, penalty }, { sampling }) => {
+    const free = maxLength - buffer;
+    if (penalty === 0) {
+      return [
+        {
+          code: 'setting/no-effect',
+          parameter: ['penalty'],
+          message: 'penalty 0 takes nothing off the reward.',
+          help: 'Leave the stage out, or give a penalty such as 1.',
+        },
+      ];
+    }
+    if (!sampling || sampling.maxTokens > free) return [];
+    return [
+      {
+        code: 'setting/never',
+        parameter: ['maxLength'],
+        message: `The penalty begins behind ${free} tokens (maxLength ${maxLength} less buffer ${buffer}), and responses are cut at ${sampling.maxTokens}: none is ever penalised.`,
+        help: `Set maxLength: ${sampling.maxTokens}, the maxTokens of the rollout, and a buffer below it.`,
+      },
+    ];
+  },
   create: (params) => ({
     run: ({ reward, scale, response_tokens }: Columns<Needed>) => ({
       reward: reward.map(
