@@ -1,5 +1,6 @@
 import type { CommandModule } from 'yargs';
 import { RlevError } from '../core/errors.ts';
+import type { Scope } from '../core/stage.ts';
 import type { ReplayCheck, ReplayDifference } from '../pipeline/replay/check-replay.ts';
 import type { OffPolicy } from '../pipeline/replay/off-policy.ts';
 import { type ReplayResult, replay } from '../pipeline/replay/replay.ts';
@@ -13,6 +14,7 @@ interface ReplayArguments {
   from?: string;
   to?: string;
   steps?: string;
+  scope?: string;
   set: string[];
   pipeline?: string;
   check: boolean;
@@ -35,6 +37,10 @@ export const replayCommand: CommandModule<object, ReplayArguments> = {
         describe: 'last stage to run; default: the last one that does not change the policy',
       })
       .option('steps', { type: 'string', describe: 'steps A..B, both included; default: all' })
+      .option('scope', {
+        type: 'string',
+        describe: 'the flow to replay: train, or eval:ID for an evaluation; default: train',
+      })
       .option('set', {
         type: 'string',
         array: true,
@@ -62,6 +68,7 @@ export const replayCommand: CommandModule<object, ReplayArguments> = {
         ...(args.from !== undefined && { from: args.from }),
         ...(args.to !== undefined && { to: args.to }),
         ...(args.steps !== undefined && { steps: stepsOf(args.steps) }),
+        ...(args.scope !== undefined && { scope: scopeOf(args.scope) }),
         ...(args.pipeline !== undefined && { pipeline: args.pipeline }),
         ...(args.run !== undefined && { directory: args.run }),
         signal,
@@ -74,6 +81,17 @@ export const replayCommand: CommandModule<object, ReplayArguments> = {
     }
   },
 };
+
+/** `train` or `eval:ID`. @throws RlevError `usage/arguments` */
+function scopeOf(text: string): Scope {
+  if (text === 'train' || /^eval:./.test(text)) return text as Scope;
+  throw new RlevError({
+    code: 'usage/arguments',
+    message: 'No flow of a run is called that.',
+    value: text,
+    help: 'Write --scope train, or --scope eval:ID with the id of an evaluation.',
+  });
+}
 
 /** `A..B`, `A..`, `..B` or `A`. */
 export function stepsOf(text: string): { from: number; to: number } {

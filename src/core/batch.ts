@@ -74,7 +74,9 @@ export function withColumns(batch: Batch, added: Batch): Batch {
 /** The rows of one batch, then those of another that has the same columns. */
 export function stackRows(above: Batch, below: Batch): Batch {
   if (above.schema.fields.length === 0) return below;
-  return above.concat(below);
+  const names = above.schema.fields.map((f) => f.name) as ColumnName[];
+  const stacked = names.map((name) => [name, concatenate([columnOf(above, name), columnOf(below, name)])]);
+  return batchOf(Object.fromEntries(stacked), specsOf(above));
 }
 
 /** Rows of a batch by index, in the order given; an index may repeat. */

@@ -6,6 +6,9 @@ import { ColumnDiffs, type ColumnsDiff } from '../../report/column-diff.ts';
 import type { Cohort, WiredStage } from '../../streams/cohort.ts';
 import { keysOf, type Recording } from './recording.ts';
 
+/** By stage and round, what they recorded of a cohort. */
+type RecordedColumns = ReadonlyMap<string, Batch>;
+
 /** What replayed stages changed against what the same stages had recorded. */
 export class ReplayChanges {
   readonly #recording: Recording;
@@ -18,37 +21,41 @@ export class ReplayChanges {
   }
 
   /** What the stages recorded of a cohort. */
-  read(recorded: RecordedCohort): Promise<Batch[]> {
+  async read(recorded: RecordedCohort): Promise<RecordedColumns> {
     const { log } = this.#recording;
-    return Promise.all(this.#entries(recorded).map((entry) => log.read(entry)));
+    const ids = new Set(this.#stages.map(({ id }) => id));
+    const entries = recorded.entries.filter(({ key, segment }) => segment && ids.has(key.stage));
+    const read = async (entry: JournalEntry): Promise<[string, Batch]> => [
+      `${entry.key.stage} ${entry.key.round}`,
+      await log.read(entry),
+    ];
+    return new Map(await Promise.all(entries.map(read)));
   }
 
-  /** @param recorded as `read` gives it, of the same cohort */
-  add(recorded: readonly Batch[], { batch }: Cohort): void {
+  /**
+   * @param recorded as `read` gives it, of the same cohort
+   * @param cohort as the stage left it
+   */
+  add(recorded: RecordedColumns, { id }: WiredStage, { batch, event }: Cohort): void {
+    const before = recorded.get(`${id} ${event.round}`);
+    if (!before) return;
     this.#diffs ??= new ColumnDiffs(batch.getChild('points') !== null);
     const keys = keysOf(batch);
-    for (const before of recorded) {
-      const partner = partnersOf(before, batch);
-      const keysBefore = partner ? keysFrom(keys, partner) : keys;
-      for (const { name } of before.schema.fields) {
-        if (name === 'row_id' || !batch.getChild(name)) continue;
-        this.#diffs.add(
-          name,
-          { data: columnOf(before, name as ColumnName), keys: keysBefore },
-          { data: columnOf(batch, name as ColumnName), keys },
-          partner,
-        );
-      }
+    const partner = partnersOf(before, batch);
+    const keysBefore = partner ? keysFrom(keys, partner) : keys;
+    for (const { name } of before.schema.fields) {
+      if (name === 'row_id' || !batch.getChild(name)) continue;
+      this.#diffs.add(
+        name,
+        { data: columnOf(before, name as ColumnName), keys: keysBefore },
+        { data: columnOf(batch, name as ColumnName), keys },
+        partner,
+      );
     }
   }
 
   result(): ColumnsDiff {
     return this.#diffs?.result() ?? { differing: [], equal: [] };
-  }
-
-  #entries(recorded: RecordedCohort): JournalEntry[] {
-    const ids = new Set(this.#stages.map(({ id }) => id));
-    return recorded.entries.filter(({ key, segment }) => segment && ids.has(key.stage));
   }
 }
 

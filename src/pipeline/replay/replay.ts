@@ -138,7 +138,7 @@ async function replayAll(
   const load = async (recorded: RecordedCohort) => {
     if (!isWhole(recorded, recording, replayer, options.notice)) return undefined;
     const inputs = await replayer.inputs(recorded, alongside);
-    return { recorded, inputs, before: (await changes?.read(recorded)) ?? [] };
+    return { recorded, inputs, before: await changes?.read(recorded) };
   };
   const { log: recordedLog, scope } = recording;
   for await (const loaded of ahead(cohortsOf(recordedLog, { scope, ...options.steps }), load)) {
@@ -153,10 +153,10 @@ async function replayAll(
       const start = performance.now();
       const done = await replayer.apply(wired, given, record);
       figures.stage(wired, done, performance.now() - start);
+      if (before) changes?.add(before, wired, done);
       return done;
     });
     figures.cohort(cohort);
-    changes?.add(before, cohort);
     count++;
     options.onStep?.(recorded.step, cohort);
     if (check?.result.difference) break;

@@ -74,6 +74,12 @@ describe('pipeline/replay', function () {
       }
     });
 
+    it('samples at later steps by the policies of the checkpoints, without training', async () => {
+      const { check, policy } = await replayed({ from: 'rollout', to: 'verify', check: true });
+      expect(check).to.deep.equal({ compared: 6, changed: 0, difference: undefined });
+      expect(policy).to.equal(true);
+    });
+
     it('takes one step by its address, or some', async () => {
       expect((await replayed({}, `${run}@1`)).batches.map((b) => columnOf(b, 'row_id')[0])).to.deep.equal([
         '1.0.0.0',
@@ -273,6 +279,33 @@ describe('pipeline/replay', function () {
       expect(gone.code).to.equal('data/missing-file');
       expect(gone.message).to.match(/verify \(verify\/numeric\).*questions\.jsonl/);
       expect((await replayed({}, join(bare, 'run'))).steps).to.equal(3);
+    });
+  });
+
+  describe('of an evaluation', () => {
+    let evaluated: string;
+    before(async () => {
+      const branch = 'evaluate={held: {through: value, stages: {rollout: {samples: 2}}}}';
+      evaluated = await record(folder, 'evaluated', 'run.steps=1', branch);
+    });
+
+    it('gives the recorded identities, also where it samples again by the policy of each time', async () => {
+      const later = await replayed({ scope: 'eval:held', check: true }, evaluated);
+      expect(later.check).to.deep.equal({ compared: 4, changed: 0, difference: undefined });
+      const all = await replayed({ scope: 'eval:held', from: 'prompts', check: true }, evaluated);
+      expect(all.check).to.deep.equal({ compared: 8, changed: 0, difference: undefined });
+      expect([all.steps, all.rollouts]).to.deep.equal([2, 16]);
+    });
+
+    it('changes by the patches of its branch', async () => {
+      const set = ['evaluate.held.stages={rollout: {samples: 2}, verify: {even: true}}'];
+      const { changes } = await replayed({ set }, `${evaluated}@1/eval:held`);
+      expect(changes?.differing.map(({ column }) => column)).to.deep.equal(['correct']);
+    });
+
+    it('refuses one that the run does not have', async () => {
+      const error = await errorOf(() => replayed({ scope: 'eval:hold' }, evaluated), 'run/not-found');
+      expect(error.message).to.include('Did you mean `held`');
     });
   });
 
