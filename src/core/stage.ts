@@ -97,6 +97,8 @@ export interface UpdateResult {
   /** The policy version that it published, and the hash of its weights. */
   readonly version: number;
   readonly hash: string;
+  /** The hash of the critic that it published with it. */
+  readonly critic?: string;
 }
 
 export interface UpdateStage<N extends ColumnName = ColumnName> extends Lifecycle {
@@ -192,8 +194,13 @@ export interface MapDefinition<
   dividesBy?(params: P): 'nothing' | 'group-std' | 'group-mean' | 'batch-std';
   /** Where it scales the reward by value: how. */
   scalesReward?(params: P): ValueScale | undefined;
-  /** Weights that it reads as they are at the step, which a replay must bring back: of the policy, or of the reference. */
-  readsWeights?(params: P): 'policy' | 'reference' | undefined;
+  /**
+   * Whether its columns follow from those it needs and its parameters, at no cost to speak of: a lean recording leaves
+   * them out.
+   */
+  readonly derived?: boolean;
+  /** Weights that it reads as they are at the step, which a replay must bring back: of policy, reference or critic. */
+  readsWeights?(params: P): 'policy' | 'reference' | 'critic' | undefined;
   /** Whether it reads the responses of the role `greedy`, one of each group. */
   readsGreedy?(params: P): boolean;
   /** Where it samples from the policy: how, and how many responses to a prompt, a greedy one for a baseline not counted. */
@@ -212,6 +219,8 @@ export interface SelectDefinition<P = unknown, N extends ColumnName = ColumnName
 export interface UpdateDefinition<P = unknown, N extends ColumnName = ColumnName> extends Described<P> {
   readonly kind: 'update';
   needs(params: P): readonly N[];
+  /** Whether it trains the critic, which stages before it may read. */
+  trainsCritic?(params: P): boolean;
   /** Whether the reference moves: by default it stays the starting policy. */
   movesReference?(params: P): boolean;
   /** Gradient updates of the policy on each cohort. */

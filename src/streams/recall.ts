@@ -11,7 +11,7 @@ type Which = Pick<StageEvent, 'scope' | 'step' | 'round'>;
 export interface Past {
   /** The event of a stage for a cohort, where it is recorded. */
   find(stage: string, cohort: Which): JournalEntry | undefined;
-  /** Its columns. */
+  /** Its columns, where they were kept. */
   read(stage: string, cohort: Which): Promise<Batch | undefined>;
 }
 
@@ -25,7 +25,7 @@ export function pastOf(entries: Iterable<JournalEntry> = [], log?: EventLog): Pa
     find,
     async read(stage, cohort) {
       const entry = find(stage, cohort);
-      return entry && log?.read(entry);
+      return entry?.segment && log?.read(entry);
     },
   };
 }

@@ -17,13 +17,21 @@ export interface Deed {
 /** Records what a stage did with a cohort; answers the event's identity once it is safe. */
 export type Recorder = (wired: WiredStage, cohort: Cohort, deed: Deed) => Promise<string>;
 
+/** Which columns a recording keeps: all, or (`lean`) those that cannot be derived from others. */
+export type RecordingLevel = 'all' | 'lean';
+
+/** Whether a recording of this level keeps the columns of a stage. */
+export function keepsColumns(level: RecordingLevel, { definition }: Pick<WiredStage, 'definition'>): boolean {
+  return level === 'all' || definition.kind !== 'map' || definition.derived !== true;
+}
+
 /**
  * Records into an event log what is not there yet. What is there must come out the same again, or the run would go on
- * from another state than it was in.
+ * from another state than it was in. An event has the same identity at every level.
  *
  * @throws RlevError `run/mismatch` where an event that is recorded came out differently.
  */
-export function recordInto(log: EventLog, past: Past = pastOf()): Recorder {
+export function recordInto(log: EventLog, past: Past = pastOf(), level: RecordingLevel = 'all'): Recorder {
   return async (wired, { event }, deed) => {
     const { step, round, scope } = event;
     const draft = {
@@ -31,6 +39,7 @@ export function recordInto(log: EventLog, past: Past = pastOf()): Recorder {
       use: wired.definition.name,
       params: wired.params,
       ...deed,
+      ...(!keepsColumns(level, wired) && { keep: false }),
     };
     const known = past.find(wired.id, event);
     if (!known) return (await log.append(draft)).identity;

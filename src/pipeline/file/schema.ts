@@ -74,6 +74,12 @@ export const pipelineSchema = z.strictObject({
         })
         .prefault({})
         .describe('when the policy is saved'),
+      record: z
+        .enum(['all', 'lean'])
+        .default('all')
+        .describe(
+          'columns that are kept: all, or without those that follow from others, such as rewards and advantages',
+        ),
     })
     .describe('length, seed and name of the run'),
   policy: policySchema.optional().describe('the language model; may be absent where no stage needs one'),

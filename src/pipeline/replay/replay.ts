@@ -10,7 +10,7 @@ import { originOf } from '../../log/origin.ts';
 import { createRun } from '../../log/run-directory.ts';
 import type { ColumnsDiff } from '../../report/column-diff.ts';
 import type { Cohort, WiredStage } from '../../streams/cohort.ts';
-import { type Recorder, recordInto, recordNothing } from '../../streams/record.ts';
+import { keepsColumns, type Recorder, recordInto, recordNothing } from '../../streams/record.ts';
 import { stagesInRounds } from '../../streams/rounds.ts';
 import { cancellable } from '../cancellable.ts';
 import { loadPipeline, type Pipeline } from '../file/resolve.ts';
@@ -97,6 +97,7 @@ async function replayUnder(signal: AbortSignal, run: string, options: ReplayOpti
     const notice = options.notice ?? (() => undefined);
     for (const message of pipeline.notices) notice(message);
     replayer = await openReplayer(recording, pipeline, { ...options, notice, signal });
+    if (options.compare !== false) sayWhatWasNotKept(recording, replayer, notice);
     if (updates(replayer)) {
       notice(
         'The rollouts stay those of the recorded policy: where anything differs from the recording, every update after the first is off-policy. See the importance ratios.',
@@ -234,6 +235,18 @@ function recorderOf(
   };
 }
 
+function sayWhatWasNotKept(
+  { pipeline }: Recording,
+  { stages }: Replayer,
+  notice: (message: string) => void,
+): void {
+  const lacking = stages.filter((wired) => !keepsColumns(pipeline.run.record, wired)).map(({ id }) => id);
+  if (lacking.length === 0) return;
+  notice(
+    `The recording is lean: it has no columns of ${lacking.join(', ')} to compare with. rlev diff A.yaml B.yaml --on RUN compares two pipelines.`,
+  );
+}
+
 function updates({ stages }: Replayer): boolean {
   return stages.some(({ definition }) => definition.kind === 'update');
 }
@@ -244,7 +257,7 @@ function readsWeights({ definition, params }: WiredStage, { stages }: Pipeline):
   const moves = stages.some(
     (s) => s.definition.kind === 'update' && s.definition.movesReference?.(s.params) === true,
   );
-  return reads === 'policy' || (reads === 'reference' && moves);
+  return reads === 'policy' || reads === 'critic' || (reads === 'reference' && moves);
 }
 
 /** The policy as it was before a step: the starting one, or that of the run's checkpoint. */

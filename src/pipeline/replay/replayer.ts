@@ -5,7 +5,7 @@ import type { Dataset, SourceStage } from '../../core/stage.ts';
 import { canonicalJson } from '../../log/identity.ts';
 import type { RecordedCohort } from '../../log/join.ts';
 import { applyStage, type Cohort, joinRounds, type WiredStage } from '../../streams/cohort.ts';
-import { type Recorder, recordNothing } from '../../streams/record.ts';
+import { keepsColumns, type Recorder, recordNothing } from '../../streams/record.ts';
 import { gatherRounds, stagesInRounds } from '../../streams/rounds.ts';
 import type { Pipeline, ResolvedStage } from '../file/resolve.ts';
 import { createStage, openPolicyOf, setupOf } from '../run/assemble.ts';
@@ -202,13 +202,18 @@ function afterRollout(stages: readonly ResolvedStage[]): number {
   return Math.max(0, stages.findIndex(makes)) + 1;
 }
 
-/** Index of the first stage, behind the one that makes the responses, that the recording does not have as it is. */
+/**
+ * Index of the first stage, behind the one that makes the responses, that the recording does not have as it is; no
+ * later than the first whose columns it did not keep.
+ */
 export function firstStage(recorded: Pipeline, { stages }: Pipeline): number {
   const changed = stages.findIndex((stage, i) => {
     const was = recorded.stages[i];
     return was?.id !== stage.id || !sameStage(was, stage);
   });
-  return Math.max(Math.min(afterRollout(stages), stages.length - 1), changed);
+  const first = Math.max(Math.min(afterRollout(stages), stages.length - 1), changed);
+  const unkept = stages.findIndex((stage) => !keepsColumns(recorded.run.record, stage));
+  return unkept < 0 ? first : Math.min(first, unkept);
 }
 
 function rangeOf(

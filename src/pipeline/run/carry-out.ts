@@ -191,7 +191,7 @@ interface Course {
 async function follow({ pipeline, assembly, beginning, abort, tell, notice }: Course): Promise<RunResult> {
   const { steps, seed, inFlight, checkpoint } = pipeline.run;
   const { log, base, origin, from, past } = beginning;
-  const record: Recorder = log ? recordInto(log, past) : recordNothing;
+  const record: Recorder = log ? recordInto(log, past, pipeline.run.record) : recordNothing;
   const recalled = (stages: readonly WiredStage[]): WiredStage[] => stages.map((s) => recalling(s, past));
   const trains = assembly.stages.at(-1)!.definition.kind === 'update';
   const evaluations: { branch: string; step: number; evaluation: Evaluation }[] = [];

@@ -11,6 +11,7 @@ export const constant = defineMap({
     value: z.number().default(1).describe('The advantage of every response token.'),
   }),
   needs: () => ['response_tokens'],
+  derived: true,
   adds: () => ['advantage'],
   dividesBy: () => 'nothing',
   create: ({ value }) => ({

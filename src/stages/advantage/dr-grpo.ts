@@ -28,6 +28,7 @@ export const drGrpo = defineMap({
     singleton: singletonParam,
   }),
   needs: () => ['group', 'reward', 'response_tokens'],
+  derived: true,
   adds: () => ['advantage'],
   dividesBy: () => 'nothing',
   create: ({ preset, singleton = deviationsOf(preset).singleton }) => ({

@@ -40,6 +40,7 @@ export const grpoWeighted = defineMap({
     singleton: singletonParam,
   }),
   needs: () => ['group', 'correct', 'scale', 'response_tokens'],
+  derived: true,
   adds: () => ['advantage'],
   dividesBy: () => 'nothing',
   create: ({ preset, eps = deviationsOf(preset).eps, singleton = deviationsOf(preset).singleton }) => ({

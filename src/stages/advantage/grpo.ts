@@ -76,6 +76,7 @@ export const grpo = defineMap({
     singleton: singletonParam,
   }),
   needs: () => ['group', 'reward', 'response_tokens'],
+  derived: true,
   adds: () => ['advantage'],
   dividesBy: ({ std }) => (std === 'batch' ? 'batch-std' : std ? 'group-std' : 'nothing'),
   create: ({ preset, std, eps = deviationsOf(preset).eps, singleton = deviationsOf(preset).singleton }) => {

@@ -32,6 +32,7 @@ export const maxRl = defineMap({
   example: 'advantage: { use: advantage/maxrl }',
   params: z.strictObject({}),
   needs: () => ['group', 'reward', 'response_tokens'],
+  derived: true,
   adds: () => ['advantage'],
   dividesBy: () => 'group-mean',
   create: () => ({

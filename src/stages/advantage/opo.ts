@@ -55,6 +55,7 @@ export const opo = defineMap({
   }),
   needs: ({ lossMask }): readonly Needed[] =>
     lossMask ? ['group', 'reward', 'response_tokens', 'loss_mask'] : ['group', 'reward', 'response_tokens'],
+  derived: true,
   adds: () => ['advantage'],
   dividesBy: () => 'nothing',
   create: ({ preset, singleton = deviationsOf(preset).singleton, lossMask }) => ({

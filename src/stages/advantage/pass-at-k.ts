@@ -48,6 +48,7 @@ export const passAtK = defineMap({
     eps: groupEpsParam,
   }),
   needs: () => ['group', 'reward', 'response_tokens'],
+  derived: true,
   adds: () => ['advantage'],
   dividesBy: ({ std }) => (std ? 'group-std' : 'nothing'),
   create: ({ preset, std, eps = deviationsOf(preset).eps }) => ({

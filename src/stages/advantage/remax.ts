@@ -41,6 +41,7 @@ export const reMax = defineMap({
   example: 'advantage: { use: advantage/remax }',
   params: z.strictObject({ lossMask: lossMaskParam, tokenRewards: tokenRewardsParam }),
   needs: (params): readonly Needed[] => [...tokenColumns(params), 'baseline_reward'],
+  derived: true,
   adds: () => ['advantage'],
   dividesBy: () => 'nothing',
   create: (source) => ({

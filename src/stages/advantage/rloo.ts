@@ -60,6 +60,7 @@ export const rloo = defineMap({
     singleton: singletonParam,
   }),
   needs: () => ['group', 'reward', 'response_tokens'],
+  derived: true,
   adds: () => ['advantage'],
   dividesBy: ({ normalize }) => (normalize ? 'batch-std' : 'nothing'),
   create: ({ preset, normalize, eps, singleton = deviationsOf(preset).singleton }) => ({

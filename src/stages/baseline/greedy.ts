@@ -47,6 +47,7 @@ export const greedyBaseline = defineMap({
   params: z.strictObject({}),
   needs: () => ['group', 'role', 'reward'],
   readsGreedy: () => true,
+  derived: true,
   adds: () => ['baseline_reward'],
   create: () => ({
     run: ({ group, role, reward }) => ({ baseline_reward: greedyRewards(reward, group, role) }),

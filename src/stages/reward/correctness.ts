@@ -9,6 +9,7 @@ export const correctness = defineMap({
   example: 'reward: { use: reward/correctness }',
   params: z.strictObject({}),
   needs: () => ['correct'],
+  derived: true,
   adds: () => ['scale', 'reward'],
   create: () => ({
     run: ({ correct }) => ({

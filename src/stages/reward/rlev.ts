@@ -43,6 +43,7 @@ export const rlev = defineMap({
   example: 'reward: { use: reward/rlev, alpha: 10 }',
   params,
   needs: () => ['value', 'correct'],
+  derived: true,
   adds: () => ['scale', 'reward'],
   scalesReward: (params) => scaleOf(formOf(params)),
   create: (params) => {

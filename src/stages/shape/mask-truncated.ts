@@ -11,6 +11,7 @@ export const maskTruncated = defineMap({
   example: 'truncated: { use: shape/mask-truncated }',
   params: z.strictObject({}),
   needs: () => ['finish', 'response_tokens'],
+  derived: true,
   adds: () => ['loss_mask'],
   create: () => ({
     run: ({ finish, response_tokens }) => ({

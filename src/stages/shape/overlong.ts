@@ -43,6 +43,7 @@ export const overlong = defineMap({
     }),
   needs: ({ scaled }): readonly Needed[] =>
     scaled ? ['reward', 'scale', 'response_tokens'] : ['reward', 'response_tokens'],
+  derived: true,
   adds: () => ['reward'],
   replaces: () => ['reward'],
   remarks: ({ maxLength, buffer, penalty }, { sampling }) => {

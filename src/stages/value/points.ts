@@ -22,6 +22,7 @@ export const points = defineMap({
   example: 'value: { use: value/points }',
   params: z.strictObject({}),
   needs: () => ['points', 'exam_total'],
+  derived: true,
   adds: () => ['value'],
   create: () => ({ run: ({ points, exam_total }) => ({ value: pointValues(points, exam_total) }) }),
 });
