@@ -13,6 +13,7 @@ import { reinforcePlusPlusBaseline } from './advantage/reinforce-plus-plus-basel
 import { reMax } from './advantage/remax.ts';
 import { rloo } from './advantage/rloo.ts';
 import { annotateLogprobs } from './annotate/logprobs.ts';
+import { annotateValues } from './annotate/values.ts';
 import { greedyBaseline } from './baseline/greedy.ts';
 import { policyGradient } from './optimize/policy-gradient.ts';
 import { supervised } from './optimize/supervised.ts';
@@ -26,7 +27,13 @@ import { sampled } from './select/sampled.ts';
 import { signal } from './select/signal.ts';
 import { maskTruncated } from './shape/mask-truncated.ts';
 import { overlong } from './shape/overlong.ts';
+import { column } from './value/column.ts';
+import { difficulty } from './value/difficulty.ts';
+import { noisy } from './value/noisy.ts';
+import { passRate } from './value/pass-rate.ts';
 import { points } from './value/points.ts';
+import { shuffled } from './value/shuffled.ts';
+import { uniform } from './value/uniform.ts';
 import { auto } from './verify/auto.ts';
 import { choice } from './verify/choice.ts';
 import { exact } from './verify/exact.ts';
@@ -42,9 +49,16 @@ export const builtInStages: Catalogue = catalogueOf([
   choice,
   auto,
   points,
+  column,
+  difficulty,
+  passRate,
+  uniform,
+  shuffled,
+  noisy,
   rlev,
   correctness,
   annotateLogprobs,
+  annotateValues,
   rewardKl,
   overlong,
   maskTruncated,
