@@ -137,7 +137,7 @@ export interface Surroundings {
 export interface Remark {
   /** It changes nothing; it would act later than it can; it does something else than it seems to. */
   readonly code: 'setting/no-effect' | 'setting/never' | 'setting/doubtful';
-  /** `['loss', 'clip']`. Of one that is not given, nothing is said to have no effect. */
+  /** `['loss', 'clip']`, or `[]` for the stage as a whole. A remark on a parameter that is not given is not shown. */
   readonly parameter: readonly string[];
   /** One sentence: what, and why. */
   readonly message: string;

@@ -32,6 +32,27 @@ export const evaluatesTrainingData: Rule = ({ pipeline }) => {
   });
 };
 
+/** An evaluation that says nothing of sampling inherits that of training: noise, and several times the work. */
+export const evaluatesAsTraining: Rule = ({ pipeline: { stages, evaluate, source } }) => {
+  if (!stages.some(({ definition }) => definition.kind === 'update')) return [];
+  return evaluate.flatMap(({ id, stages: branch }): Finding[] => {
+    const sampler = branch.find(({ definition }) => definition.kind === 'map' && definition.sampling);
+    if (sampler?.definition.kind !== 'map') return [];
+    const { samples, temperature } = sampler.definition.sampling!(sampler.params);
+    const own = source.at(['evaluate', id, 'stages', sampler.id]) !== undefined;
+    if (own || samples === 1) return [];
+    return [
+      {
+        severity: 'info',
+        code: 'evaluate/as-training',
+        place: source.placeOfKey(['evaluate', id]),
+        message: `The evaluation ${id} takes ${samples} responses to each question at temperature ${temperature}, because training does: ${samples} times the work, and what it measures varies with the draw.`,
+        help: `Say how it shall sample: stages: { ${sampler.id}: { samples: 1, temperature: 0 } }.`,
+      },
+    ];
+  });
+};
+
 /** Reports of an evaluation read these columns; a branch that ends before them fails at its first evaluation. */
 export const evaluationLacksColumns: Rule = ({ pipeline }) =>
   pipeline.evaluate.flatMap(({ id, stages }): Finding[] => {

@@ -9,11 +9,16 @@ export const lintCodes = {
   'value/uniform': 'Every question has the same scale, so value changes nothing.',
   'value/saturated': 'Most questions stand at the top of the scale, where values are no longer told apart.',
   'group/single': 'Responses are compared within a group, and a group holds one.',
-  'sampling/greedy': 'Temperature 0 while training: the policy tries nothing new.',
+  'sampling/greedy': 'The most likely token every time while training: the policy tries nothing new.',
   'sampling/truncated': 'Top-k or top-p while training: the update does not know what was cut off.',
+  'greedy/not-dropped': 'Greedy responses, there for a baseline, are taken for samples.',
+  'greedy/missing': 'A baseline of greedy responses, and none are sampled.',
+  'columns/unread': 'A stage whose columns no later stage reads.',
   'update/no-ratio': 'The loss takes responses of an older policy as if the present one had written them.',
   'setting/no-effect': 'A setting that changes nothing here.',
-  'setting/never': 'Something is to happen every so many steps, and the run has fewer.',
+  'setting/never': 'Something is to happen later than the run ends, or a response does.',
+  'setting/doubtful': 'A setting that does something else than it seems to.',
+  'evaluate/as-training': 'An evaluation samples as training does.',
   'evaluate/training-data': 'An evaluation asks the questions that are trained on.',
 } as const;
 

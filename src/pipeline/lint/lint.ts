@@ -7,13 +7,16 @@ import {
   type Pipeline,
 } from '../file/resolve.ts';
 import { readTests } from '../tests/read.ts';
-import { evaluatesTrainingData, evaluationLacksColumns } from './evaluations.ts';
+import { evaluatesAsTraining, evaluatesTrainingData, evaluationLacksColumns } from './evaluations.ts';
 import { errorFindings, type Finding, sorted } from './finding.ts';
+import { greedyMissing, greedyNotDropped, greedyUnread } from './greedy-rows.ts';
 import { partsOf } from './parts.ts';
 import { readFiles } from './read-files.ts';
+import { ownRemarks } from './remarks.ts';
 import type { Rule } from './rule.ts';
 import { greedySampling, singleResponse, truncatedSampling } from './sampling.ts';
 import { neverReached } from './steps.ts';
+import { unreadColumns } from './unread.ts';
 import { ratioWithoutEffect, updateWithoutRatio } from './updates.ts';
 import { cancelledValues, failingScale, saturatedValues, uniformValues } from './values.ts';
 
@@ -36,7 +39,13 @@ const rules: readonly Rule[] = [
   updateWithoutRatio,
   ratioWithoutEffect,
   neverReached,
+  ownRemarks,
+  unreadColumns,
+  greedyMissing,
+  greedyNotDropped,
+  greedyUnread,
   evaluatesTrainingData,
+  evaluatesAsTraining,
 ];
 
 /**

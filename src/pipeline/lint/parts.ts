@@ -39,7 +39,7 @@ export async function partsOf(stages: readonly PlacedStage[], source: Located): 
       if (!parsed.success) {
         errors.push(...findings(parsed.error, source, path, (below) => keysAt(definition.params, below)));
       }
-      parts.push({ stage, path: [key], use, definition });
+      parts.push({ stage, path: [key], use, definition, params: parsed.data });
     }
   }
   return { parts, errors };

@@ -11,6 +11,8 @@ export interface Part {
   readonly path: Path;
   readonly use: string;
   readonly definition: PartDefinition;
+  /** As its schema parsed them; undefined where it refuses them. */
+  readonly params: unknown;
 }
 
 /** What the data of training say; absent where lint was told not to read files, or could not. */

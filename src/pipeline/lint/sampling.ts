@@ -4,20 +4,21 @@ import type { PlacedStage } from '../file/resolve-stage.ts';
 import type { Finding } from './finding.ts';
 import type { Rule, RuleContext } from './rule.ts';
 
-/** Temperature 0 takes the most likely token every time. */
+/** Temperature 0 takes the most likely token every time, and so does topK: 1. */
 export const greedySampling: Rule = (context) =>
-  samplersOf(context).flatMap(({ stage, sampling }): Finding[] => {
-    if (sampling.temperature !== 0) return [];
+  samplersOf(context).flatMap(({ stage, sampling: { temperature, topK } }): Finding[] => {
+    if (temperature !== 0 && topK !== 1) return [];
     const estimator = groupEstimator(context);
+    const cause = temperature === 0 ? 'At temperature 0' : 'With topK: 1';
     return [
       {
         severity: estimator ? 'error' : 'warning',
         code: 'sampling/greedy',
-        place: stage.placeOf(['temperature']) ?? stage.place,
+        place: stage.placeOf([temperature === 0 ? 'temperature' : 'topK']) ?? stage.place,
         message: estimator
-          ? `At temperature 0 all responses to a question are the same, so ${estimator.use}, which compares them, gives every one the advantage 0: nothing can be learnt.`
-          : 'At temperature 0 the policy writes what it finds most likely and tries nothing else, so it cannot find out what would have been better.',
-        help: 'Set temperature: 1 here, and temperature: 0 in an evaluation.',
+          ? `${cause} all responses to a question are the same, so ${estimator.use}, which compares them, gives every one the advantage 0: nothing can be learnt.`
+          : `${cause} the policy writes what it finds most likely and tries nothing else, so it cannot find out what would have been better.`,
+        help: `Set ${temperature === 0 ? 'temperature: 1' : 'topK: 0'} here, and temperature: 0 in an evaluation.`,
       },
     ];
   });
@@ -26,7 +27,7 @@ export const greedySampling: Rule = (context) =>
 export const truncatedSampling: Rule = (context) =>
   samplersOf(context).flatMap(({ stage, sampling: { topK, topP } }) => {
     const cuts = [
-      ...(topK > 0 ? [{ key: 'topK', text: `topK: ${topK}`, all: 'topK: 0' }] : []),
+      ...(topK > 1 ? [{ key: 'topK', text: `topK: ${topK}`, all: 'topK: 0' }] : []),
       ...(topP < 1 ? [{ key: 'topP', text: `topP: ${topP}`, all: 'topP: 1' }] : []),
     ];
     return cuts.map(

@@ -27,6 +27,17 @@ export const gspo = defineLoss({
       .default('seq-mean-token-mean')
       .describe('how the losses of tokens become one number: this one alone, as published'),
   }),
+  remarks: ({ clip }) =>
+    Math.min(...clip) < 0.02
+      ? []
+      : [
+          {
+            code: 'setting/doubtful',
+            parameter: ['clip'],
+            message: `clip [${clip.join(', ')}] of loss/gspo hardly ever clips: it bounds the ratio of a whole response, a mean over its tokens, which moves far less than that of one.`,
+            help: 'Take the published [3e-4, 4e-4], or loss/ppo-clip for a range such as [0.2, 0.2].',
+          },
+        ],
   perToken({ logprobs, oldLogprobs, mask, advantages }, { clip: [low, high] }) {
     const difference = tf.sub(logprobs, oldLogprobs);
     const tokens = tf.maximum(tf.sum(mask, 1, true), 1);

@@ -1,6 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { z } from 'zod';
 import type { Aggregation } from '../../core/services.ts';
+import type { Remark, Surroundings } from '../../core/stage.ts';
 
 /**
  * What a loss sees of a micro-batch: float32 [rows, tokens] each, whole rows, padding filled with zeros.
@@ -40,6 +41,8 @@ export interface LossDefinition<P extends AggregateParams = AggregateParams> {
   readonly needs: readonly LossColumn[];
   /** Parameters that act only where the ratio to the policy before the update is not 1. */
   readonly ofRatio?: readonly string[];
+  /** For `lint`: parameters that do something else here than they seem to. */
+  remarks?(params: P, around: Surroundings): readonly Remark[];
   perToken(inputs: LossInputs, params: P): LossOutputs;
 }
 
