@@ -24,6 +24,8 @@ export interface TrainingLoopOptions {
   readonly watch?: StageWatch;
   /** Checkpoints and evaluations: runs after the last stage of a step, before that stage gets its next cohort. */
   afterStep(cohort: Cohort): Promise<void>;
+  /** Whether, with so many steps done, the states of stages are saved; by default never. */
+  savesAt?(steps: number): boolean;
 }
 
 export type StageWatch = (stage: WiredStage, cohort: Cohort, milliseconds: number) => void;
@@ -37,22 +39,24 @@ export type StageWatch = (stage: WiredStage, cohort: Cohort, milliseconds: numbe
  */
 export function trainingLoop(options: TrainingLoopOptions): Observable<Cohort> {
   const { from, steps: to, inFlight, stages } = options;
+  const turns = new Turns(options);
   const inRounds = stages.slice(0, stagesInRounds(stages));
   const [last, ...others] = stages.slice(inRounds.length).reverse();
   return withCredits({ from, to, inFlight }, (started) =>
     others
       .reverse()
       .reduce<Observable<Cohort>>(
-        (flow, wired) => flow.pipe(through(wired, options)),
+        (flow, wired) => flow.pipe(through(wired, options, turns)),
         started.pipe(
           map((step) => cohortOf(step, options)),
-          concatMap((cohort) => gathered(inRounds, cohort, options)),
+          concatMap((cohort) => gathered(inRounds, cohort, options, turns)),
         ),
       )
       .pipe(
         concatMap(async (cohort) => {
           const done = last ? await timed(last, cohort, options) : cohort;
           await options.afterStep(done);
+          turns.finish(done);
           return done;
         }),
       ),
@@ -60,11 +64,42 @@ export function trainingLoop(options: TrainingLoopOptions): Observable<Cohort> {
 }
 
 /** One stage as an operator: one cohort at a time, in order. */
-export function through(
+function through(
   wired: WiredStage,
   options: Pick<TrainingLoopOptions, 'record' | 'watch'>,
+  turns: Turns,
 ): OperatorFunction<Cohort, Cohort> {
-  return concatMap((cohort) => timed(wired, cohort, options));
+  return concatMap(async (cohort) => {
+    await turns.of(wired, cohort);
+    return timed(wired, cohort, options);
+  });
+}
+
+/** A stage with a state waits where it would run ahead of a checkpoint: what is saved there is of the steps before. */
+class Turns {
+  readonly #savesAt: (steps: number) => boolean;
+  #done: number;
+  #waiting: { readonly steps: number; readonly go: () => void }[] = [];
+
+  constructor({ from, savesAt = () => false }: Pick<TrainingLoopOptions, 'from' | 'savesAt'>) {
+    this.#done = from;
+    this.#savesAt = savesAt;
+  }
+
+  async of({ stage }: WiredStage, { event: { step } }: Cohort): Promise<void> {
+    if (!stage.save) return;
+    for (let steps = step; steps > this.#done; steps--) {
+      if (!this.#savesAt(steps)) continue;
+      await new Promise<void>((go) => this.#waiting.push({ steps, go }));
+      return;
+    }
+  }
+
+  finish({ event: { step } }: Cohort): void {
+    this.#done = step + 1;
+    for (const { steps, go } of this.#waiting) if (steps <= this.#done) go();
+    this.#waiting = this.#waiting.filter(({ steps }) => steps > this.#done);
+  }
 }
 
 /** A whole flow for one event, outside the loop: an evaluation. */
@@ -83,10 +118,14 @@ async function gathered(
   stages: readonly WiredStage[],
   cohort: Cohort,
   options: Pick<TrainingLoopOptions, 'record' | 'watch'>,
+  turns?: Turns,
 ): Promise<Cohort> {
   if (stages.length === 0) return cohort;
   const open = (round: number): Cohort => ({ ...cohort, event: { ...cohort.event, round } });
-  return gatherRounds(stages, open, (wired, at) => timed(wired, at, options));
+  return gatherRounds(stages, open, async (wired, at) => {
+    await turns?.of(wired, at);
+    return timed(wired, at, options);
+  });
 }
 
 async function timed(

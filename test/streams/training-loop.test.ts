@@ -169,4 +169,23 @@ describe('the training loop', () => {
     expect(error).to.equal(reason);
     expect(trace.published).to.equal(2);
   });
+
+  it('holds a stage with a state back where it would run ahead of a checkpoint, and no other', async () => {
+    const trace: Trace = { lines: [], published: 0 };
+    const [prompts, rollout, optimize] = stages(trace, { rollout: 1, optimize: 5 });
+    const counting = map('count', ['value'], ['scale'], ({ value }, { step }) => {
+      trace.lines.push(`count ${step}`);
+      return { scale: value };
+    });
+    const stateful = { ...counting, stage: { ...counting.stage, save: async () => undefined } };
+    await loop([prompts!, rollout!, stateful, optimize!], 3, 4, {
+      savesAt: (steps) => steps === 2,
+      afterStep: async ({ event }) => void trace.lines.push(`after ${event.step}`),
+    });
+    const at = (line: string): number => trace.lines.findIndex((l) => l.startsWith(line));
+    expect(at('count 1')).to.be.lessThan(at('after 0'));
+    expect(at('sample 2')).to.be.lessThan(at('after 1'));
+    expect(at('count 2')).to.be.greaterThan(at('after 1'));
+    expect(at('count 3')).to.be.greaterThan(-1);
+  });
 });

@@ -128,7 +128,6 @@ export async function carryOut(
     signal.throwIfAborted();
     assembly = await assemble(pipeline, { notice, signal });
     signal.throwIfAborted();
-    refuseStateAhead(pipeline, assembly);
     const beginning = await begin(assembly);
     log = beginning.log;
     const { from, again, note } = beginning;
@@ -231,11 +230,17 @@ async function follow({ pipeline, assembly, beginning, abort, tell, notice }: Co
       if (isEvaluated(branch.every, step, base, steps)) await evaluate(branch, step);
     }
   };
+  const savesAt = (step: number): boolean =>
+    step === steps || (checkpoint.every !== undefined && step % checkpoint.every === 0);
   const afterStep = async (cohort: Cohort): Promise<void> => {
     const step = cohort.event.step + 1;
     tell({ type: 'step', step, of: steps, cohort, metrics: cohort.update?.metrics ?? {} });
-    const due = step === steps || (checkpoint.every && step % checkpoint.every === 0);
-    if (log && assembly.policy && due && !past.find('checkpoint', { scope: 'train', step, round: 0 })) {
+    if (
+      log &&
+      assembly.policy &&
+      savesAt(step) &&
+      !past.find('checkpoint', { scope: 'train', step, round: 0 })
+    ) {
       const parents = cohort.producers.get('') ?? [];
       const data = { version: cohort.update?.version ?? 0, hash: cohort.update?.hash ?? '' };
       const entry = await saveCheckpoint(log, assembly, { step, keep: checkpoint.keep, parents, data });
@@ -257,22 +262,10 @@ async function follow({ pipeline, assembly, beginning, abort, tell, notice }: Co
     signal: abort.signal,
     watch,
     afterStep,
+    savesAt,
   });
   await lastValueFrom(loop.pipe(tap({ error: (error) => abort.abort(error) })), { defaultValue: undefined });
   return { directory: log?.directory, steps, evaluations, checkpoint: lastCheckpoint };
-}
-
-/** A checkpoint is made while later cohorts are under way: a stage that has worked on them has another state by then. */
-function refuseStateAhead({ run }: Pipeline, { stages }: Assembly): void {
-  const keeper = stages.slice(0, -1).find(({ stage }) => stage.save);
-  if (run.inFlight === 1 || !keeper) return;
-  throw new RlevError({
-    code: 'config/type',
-    message: `Stage ${keeper.id} (${keeper.definition.name}) keeps a state, which a checkpoint cannot save in step with the policy where inFlight is ${run.inFlight}.`,
-    value: run.inFlight,
-    place: keeper.place,
-    help: 'Set run.inFlight to 1, or make the stage a function of its columns and its event.',
-  });
 }
 
 function cancelled(log: EventLog | undefined): RlevError {

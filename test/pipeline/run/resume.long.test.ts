@@ -11,11 +11,13 @@ import { z } from 'zod';
 import { integer, randomKey, uniform } from '../../../src/core/random.ts';
 import { catalogueOf, defineMap } from '../../../src/core/stage.ts';
 import { openRun } from '../../../src/log/run-directory.ts';
+import { resolvePipeline } from '../../../src/pipeline/file/resolve.ts';
 import { resume } from '../../../src/pipeline/run/resume.ts';
 import { train } from '../../../src/pipeline/run/run.ts';
 import { builtInStages } from '../../../src/stages/catalogue.ts';
 import { errorOf } from '../../support/stage.ts';
 import { cutAfter, evaluationsOf, eventsOf, outcomeOf, smallRun, smallRunWith } from '../replay/recorded.ts';
+import { furnish, smallPipeline, stagesWith } from '../small-run.ts';
 
 const script = fileURLToPath(new URL('run-until-killed.ts', import.meta.url));
 
@@ -138,20 +140,48 @@ describe('resume, wherever a run stops', function () {
     });
   }
 
-  it('brings back the state of a stage that keeps one', async () => {
-    const fade = ['run.steps=3', 'stages.value.use=value/fading', 'evaluate={}'];
-    const pipeline = await smallRunWith(withFading, ...fade);
-    const kept = await train(pipeline, { directory: join(folder, 'kept') });
-    const update = (await eventsOf(kept.directory!)).findIndex((line) => line.startsWith('train 2.0 value '));
-    await cutAfter(kept.directory!, update + 1, join(folder, 'kept-cut'));
-    const result = await resume(join(folder, 'kept-cut'), { catalogue: withFading });
-    expect(await outcomeOf(join(folder, 'kept-cut'), result.checkpoint!)).to.deep.equal(
-      await outcomeOf(kept.directory!, kept.checkpoint!),
-    );
-    const ahead = await smallRunWith(withFading, ...fade, 'run.inFlight=2');
-    const error = await errorOf(() => train(ahead, { directory: join(folder, 'ahead') }), 'config/type');
-    expect(error.message).to.include('Stage value (value/fading) keeps a state');
-    expect(existsSync(join(folder, 'ahead'))).to.equal(false);
+  for (const inFlight of [1, 2]) {
+    it(`brings back the state of a stage that keeps one, with inFlight ${inFlight}`, async () => {
+      const pipeline = await smallRunWith(
+        withFading,
+        'run.steps=4',
+        `run.inFlight=${inFlight}`,
+        'run.checkpoint={every: 2, keep: 2}',
+        'stages.value.use=value/fading',
+        'evaluate={}',
+      );
+      const kept = await train(pipeline, { directory: join(folder, `kept-${inFlight}`) });
+      const expected = await outcomeOf(kept.directory!, kept.checkpoint!);
+      for (let events = 6; events < expected.events.length; events += 3) {
+        const cut = join(folder, `kept-${inFlight}-${events}`);
+        await cutAfter(kept.directory!, events, cut);
+        const result = await resume(cut, { catalogue: withFading });
+        expect(await outcomeOf(cut, result.checkpoint!), `cut after event ${events}`).to.deep.equal(expected);
+      }
+    });
+  }
+
+  it('gives the same events and weights after every event of a step that is sampled in rounds', async () => {
+    const folderOfRounds = join(folder, 'rounds');
+    await mkdir(folderOfRounds);
+    await furnish(folderOfRounds);
+    const refill = '  signal: { use: select/signal, refill: { groups: 4, rounds: 4 } }\n  value:';
+    const text = smallPipeline.replace('steps: 3', 'steps: 1').replace('samples: 4', 'samples: 2');
+    const catalogue = stagesWith();
+    const pipeline = resolvePipeline(text.replace('  value:', refill), join(folderOfRounds, 'refill.yaml'), {
+      catalogue,
+    });
+    const whole = await train(pipeline, { directory: join(folderOfRounds, 'whole') });
+    const expected = await outcomeOf(whole.directory!, whole.checkpoint!);
+    expect(expected.events.some((line) => line.startsWith('train 0.1 '))).to.equal(true);
+    for (let events = 0; events < expected.events.length; events++) {
+      const directory = join(folderOfRounds, `cut-${events}`);
+      await cutAfter(whole.directory!, events, directory);
+      const result = await resume(directory, { catalogue });
+      expect(await outcomeOf(directory, result.checkpoint!), `cut after event ${events}`).to.deep.equal(
+        expected,
+      );
+    }
   });
 
   it('is refused while another process has the run, with its pid, and not when that is gone', async () => {
