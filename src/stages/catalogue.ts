@@ -32,6 +32,7 @@ import { difficulty } from './value/difficulty.ts';
 import { noisy } from './value/noisy.ts';
 import { passRate } from './value/pass-rate.ts';
 import { points } from './value/points.ts';
+import { predicted } from './value/predicted.ts';
 import { shuffled } from './value/shuffled.ts';
 import { uniform } from './value/uniform.ts';
 import { auto } from './verify/auto.ts';
@@ -52,6 +53,7 @@ export const builtInStages: Catalogue = catalogueOf([
   column,
   difficulty,
   passRate,
+  predicted,
   uniform,
   shuffled,
   noisy,

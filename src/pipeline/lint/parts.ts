@@ -18,6 +18,7 @@ export async function partsOf(stages: readonly PlacedStage[], source: Located): 
   for (const stage of stages) {
     for (const [key, catalogueOf] of Object.entries(stage.definition.parts ?? {})) {
       const given = (stage.params as Readonly<Record<string, unknown>>)[key];
+      if (given === undefined) continue;
       const { use, ...params } = given as { use: string; [key: string]: unknown };
       if (use.includes('#')) continue;
       const catalogue = await catalogueOf();

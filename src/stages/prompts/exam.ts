@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { z } from 'zod';
 import { type Batch, batchOf, take } from '../../core/batch.ts';
@@ -7,9 +6,8 @@ import type { AnyColumnData, Columns, Specs } from '../../core/columns.ts';
 import { type Place, RlevError } from '../../core/errors.ts';
 import { type Dataset, defineSource, type SourceStage, type StageSetup } from '../../core/stage.ts';
 import { Findings } from '../findings.ts';
-import { readCsv } from './csv.ts';
 import { dataColumns } from './data-columns.ts';
-import { readJsonl } from './jsonl.ts';
+import { bytesOf, recordsIn } from './read-records.ts';
 import { type Question, questionOf } from './record.ts';
 import { fillTemplate } from './template.ts';
 import { windowOf } from './window.ts';
@@ -159,28 +157,9 @@ class ExamPrompts implements SourceStage<Added> {
   }
 }
 
-async function bytesOf(path: string, place: Place): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    const why = code === 'ENOENT' ? 'There is no file' : `Cannot read (${code})`;
-    throw new RlevError({
-      code: 'data/missing-file',
-      message: `${why} ${path}.`,
-      value: path,
-      place,
-      help: 'A path is relative to the pipeline file that names it.',
-      cause,
-    });
-  }
-}
-
 function questionsOf(bytes: Buffer, file: string, findings: Findings): Question[] {
   const report = (error: RlevError): void => findings.add(error);
-  const text = textOf(bytes, file);
-  const read = extname(file).toLowerCase() === '.csv' ? readCsv : readJsonl;
-  const records = read(text, file, report);
+  const records = recordsIn(bytes, file, report);
   const name = basename(file, extname(file));
   const questions = records.map((record) => questionOf(record, name, report)).filter((q) => q !== null);
 
@@ -210,18 +189,4 @@ function questionsOf(bytes: Buffer, file: string, findings: Findings): Question[
     );
   }
   return questions;
-}
-
-function textOf(bytes: Buffer, file: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new RlevError({
-      code: 'data/syntax',
-      message: 'This file is not UTF-8.',
-      place: { file },
-      help: 'Save it with the encoding UTF-8.',
-      cause,
-    });
-  }
 }

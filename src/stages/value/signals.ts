@@ -21,15 +21,18 @@ import { points } from './points.ts';
 /** The values that others stand in for: stages that know a question's value from its data. */
 const signals = catalogueOf([points, column, difficulty]);
 
+/** What a signal says besides the parameters of its stage. */
+export const signalSettings = {
+  use: z
+    .string()
+    .min(1)
+    .default('value/points')
+    .describe('The stage that gives the real values: its name, or `./mine.js#name`.'),
+};
+
 /** `{ use, ...parameters }`, as it stands in the pipeline file. */
 export const signalSchema = z
-  .looseObject({
-    use: z
-      .string()
-      .min(1)
-      .default('value/points')
-      .describe('The stage that gives the real values: its name, or `./mine.js#name`.'),
-  })
+  .looseObject(signalSettings)
   .prefault({})
   .describe('The real values, with the parameters of their stage beside `use`.');
 
