@@ -1,6 +1,6 @@
 import { type Batch, batchOf, columnOf, stackRows, takeRows, withColumns } from '../core/batch.ts';
 import { RlevError } from '../core/errors.ts';
-import type { EventLog, JournalEntry, Scope } from './event-log.ts';
+import type { EventLog, JournalEntry, Outline, Scope } from './event-log.ts';
 import { foldRounds } from './rounds.ts';
 
 /** The events of one cohort: one scope and step, all its rounds, in journal order. */
@@ -31,10 +31,10 @@ export async function* cohortsOf(
 ): AsyncGenerator<RecordedCohort> {
   const { scope: wanted, from = 0, to = Infinity } = filter;
   const open = new Map<Scope, Map<number, RecordedCohort & { entries: JournalEntry[] }>>();
-  for await (const entry of log.entries()) {
+  const isWanted = ({ kind, key: { scope, step } }: Outline): boolean =>
+    kind !== 'checkpoint' && step >= from && step <= to && (wanted === undefined || scope === wanted);
+  for await (const entry of log.entries(isWanted)) {
     const { scope, step } = entry.key;
-    if (entry.kind === 'checkpoint' || step < from || step > to) continue;
-    if (wanted !== undefined && scope !== wanted) continue;
     const cohorts = open.get(scope) ?? new Map();
     open.set(scope, cohorts);
     const cohort = cohorts.get(step);

@@ -127,7 +127,7 @@ function byStage(cohort: RecordedCohort | undefined): Map<string, JournalEntry> 
 }
 
 async function* checkpointsOf(log: EventLog): AsyncGenerator<JournalEntry> {
-  for await (const entry of log.entries()) if (entry.kind === 'checkpoint') yield entry;
+  yield* log.entries(({ kind }) => kind === 'checkpoint');
 }
 
 /**

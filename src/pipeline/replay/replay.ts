@@ -15,6 +15,7 @@ import { stagesInRounds } from '../../streams/rounds.ts';
 import { cancellable } from '../cancellable.ts';
 import { loadPipeline, type Pipeline } from '../file/resolve.ts';
 import { checkpointFolder, loadCheckpoint } from '../run/checkpoint.ts';
+import { startingHash } from '../run/fork.ts';
 import { checkAgainst, type ReplayCheck } from './check-replay.ts';
 import { measureOffPolicy, type OffPolicy } from './off-policy.ts';
 import { openRecording, type Recording, recordedPipeline } from './recording.ts';
@@ -269,8 +270,8 @@ async function startPolicy(replayer: Replayer, { log }: Recording, step: number)
 
 async function checkpointAt(log: EventLog, step: number): Promise<JournalEntry> {
   const kept: number[] = [];
-  for await (const entry of log.entries()) {
-    if (entry.kind !== 'checkpoint' || !existsSync(checkpointFolder(log.directory, entry))) continue;
+  for await (const entry of log.entries(({ kind }) => kind === 'checkpoint')) {
+    if (!existsSync(checkpointFolder(log.directory, entry))) continue;
     if (entry.key.step === step) return entry;
     kept.push(entry.key.step);
   }
@@ -292,7 +293,7 @@ async function recordAs(
   const { data, policy } = log.header;
   const origin = await originOf({
     data: { ...data, [`replay of ${basename(resolvePath(log.directory))}`]: runHash(log) },
-    policy: replayer.policy?.info.weightsHash ?? policy,
+    policy: replayer.policy ? startingHash(replayer.policy.info) : policy,
   });
   const base = relative(resolvePath(directory), pipeline.base) || '.';
   const own = await createRun(directory, origin, pipeline.toYaml(base));

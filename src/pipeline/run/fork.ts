@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { RlevError } from '../../core/errors.ts';
+import type { PolicyInfo } from '../../core/services.ts';
 import { parseAddress } from '../../log/address.ts';
 import { verifyCheckpoint } from '../../log/checkpoints.ts';
 import type { JournalEntry, RunOrigin } from '../../log/event-log.ts';
@@ -45,8 +46,8 @@ export interface ForkPoint {
 export async function forkPoint({ run, step }: RunStep, steps: number): Promise<ForkPoint> {
   const log = await openRun(run, { write: false });
   const found: JournalEntry[] = [];
-  for await (const entry of log.entries()) {
-    if (entry.kind === 'checkpoint' && existsSync(checkpointFolder(run, entry))) found.push(entry);
+  for await (const entry of log.entries(({ kind }) => kind === 'checkpoint')) {
+    if (existsSync(checkpointFolder(run, entry))) found.push(entry);
   }
   await log.close();
   const entry = found.find(({ key }) => key.step === step);
@@ -93,9 +94,14 @@ export function originOfRun({ datasets, code, policy }: Assembly, forkedFrom?: s
     ...[...datasets].map(([scope, { hash }]) => [scope, hash] as const),
     ...[...code].map(([file, hash]) => [`code ${file}`, hash] as const),
   ]);
-  const start = policy?.info.weightsHash ?? '';
+  const start = policy ? startingHash(policy.info) : '';
   return originOf({
     data,
     policy: forkedFrom === undefined ? start : sha256(`rlev fork ${start} ${forkedFrom}`),
   });
+}
+
+/** What stands for the weights that a run begins with: the hash of the policy's, and of the critic's where there is one. */
+export function startingHash({ weightsHash, critic }: PolicyInfo): string {
+  return critic ? sha256(`rlev start ${weightsHash} ${critic.weightsHash}`) : weightsHash;
 }

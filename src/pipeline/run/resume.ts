@@ -78,16 +78,16 @@ interface Memory {
 }
 
 async function recollect(log: EventLog): Promise<Memory> {
-  let entries: JournalEntry[] = [];
   let checkpoint: JournalEntry | undefined;
   let fork: JournalEntry | undefined;
-  for await (const entry of log.entries()) {
-    entries.push(entry);
-    if (entry.kind !== 'checkpoint') continue;
+  for await (const entry of log.entries(({ kind }) => kind === 'checkpoint')) {
     if (entry.data?.forkedFrom !== undefined) fork = entry;
-    if (!existsSync(checkpointFolder(log.directory, entry))) continue;
-    checkpoint = entry;
-    entries = entries.filter(({ key }) => key.scope !== 'train' || key.step >= entry.key.step);
+    if (existsSync(checkpointFolder(log.directory, entry))) checkpoint = entry;
+  }
+  const from = checkpoint?.key.step ?? 0;
+  const entries: JournalEntry[] = [];
+  for await (const entry of log.entries(({ key }) => key.scope !== 'train' || key.step >= from)) {
+    entries.push(entry);
   }
   return { entries, checkpoint, fork };
 }
