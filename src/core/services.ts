@@ -164,6 +164,12 @@ export interface TrainRequest {
   readonly advantage?: Ragged<Float32Array>;
   readonly oldLogprobs?: Ragged<Float32Array>;
   readonly refLogprobs?: Ragged<Float32Array>;
+  /**
+   * Tokens with an advantage below 0 have no loss in responses that the policy has left by more than this: the mean
+   * over the response of `sampledLogprobs` less those of the policy that trains. Needs `sampledLogprobs`.
+   */
+  readonly offPolicy?: number;
+  readonly sampledLogprobs?: Ragged<Float32Array>;
   /** What the loss of each token is multiplied by, a correction for a sampler that is not the trainer; absent: 1. */
   readonly importanceWeights?: Ragged<Float32Array>;
   /** 1 where a response token counts; absent: all do. */

@@ -148,7 +148,11 @@ class ArenaTrainer implements LocalTrainer {
     checkContext(promptTokens, responseTokens, config.contextLength);
     if (loss.needs.includes('advantage') && !request.advantage) throw missing(loss.use, 'advantage');
     if (request.kl && !request.refLogprobs) throw missing('kl', 'refLogprobs');
-    for (const name of ['advantage', 'oldLogprobs', 'refLogprobs', 'lossMask'] as const) {
+    if (request.offPolicy !== undefined) {
+      if (!request.sampledLogprobs) throw missing('offPolicy', 'sampledLogprobs');
+      if (!loss.needs.includes('advantage')) throw missing('offPolicy', `advantage for ${loss.use}`);
+    }
+    for (const name of ['advantage', 'oldLogprobs', 'refLogprobs', 'sampledLogprobs', 'lossMask'] as const) {
       const column = request[name];
       if (column) checkAligned(name, column, responseTokens);
     }
@@ -191,12 +195,12 @@ class ArenaTrainer implements LocalTrainer {
     const { shape } = batch;
     // The aggregation is in `share`, not in the program.
     const { aggregate: _, length: __, ...own } = params;
-    const { kl, entropy, importanceWeights, refLogprobs } = request;
+    const { kl, entropy, importanceWeights, refLogprobs, offPolicy, sampledLogprobs } = request;
     const weighted = importanceWeights !== undefined;
-    const built = JSON.stringify([loss.use, own, kl, entropy, ownRatio, weighted]);
+    const built = JSON.stringify([loss.use, own, kl, entropy, ownRatio, weighted, offPolicy]);
     const key = `${built} ${shape.rows}x${shape.length}x${shape.responses}`;
     const program = await this.#programs.get(key, () =>
-      trainProgram({ config, shape, loss, params, kl, entropy, ownRatio, weighted }),
+      trainProgram({ config, shape, loss, params, kl, entropy, ownRatio, weighted, offPolicy }),
     );
     const { promptTokens, responseTokens, temperature, advantage } = request;
     return program.run({
@@ -208,6 +212,7 @@ class ArenaTrainer implements LocalTrainer {
       ...(old ? { old: tokenColumn(batch, old) } : {}),
       ...(kl && { ref: tokenColumn(batch, refLogprobs!) }),
       ...(importanceWeights && { weights: tokenColumn(batch, importanceWeights) }),
+      ...(offPolicy !== undefined && { sampled: tokenColumn(batch, sampledLogprobs!) }),
     });
   }
 }

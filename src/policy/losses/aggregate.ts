@@ -27,6 +27,7 @@ export function updateTotals(mask: Ragged<Float32Array>, rows: ArrayLike<number>
  * tokens of mask * weight * loss and splitting into micro-batches changes nothing:
  *
  * - `token-mean`: 1 / tokens of the update
+ * - `token-sum`: 1
  * - `seq-mean-token-sum`: 1 / rows of the update
  * - `seq-mean-token-mean`: 1 / (tokens of the row * rows of the update)
  * - `constant`: 1 / (length * rows of the update), Dr. GRPO's
@@ -45,6 +46,8 @@ export function tokenWeight(
   switch (aggregation) {
     case 'token-mean':
       return 1 / totals.tokens;
+    case 'token-sum':
+      return 1;
     case 'seq-mean-token-sum':
       return 1 / totals.rows;
     case 'seq-mean-token-mean':

@@ -1,13 +1,19 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { tf } from '../../engine/tf.ts';
 
+/** What `f` makes of tensors, through which no gradient flows to them: `f` may use operations that have none. */
+export function withoutGradient(f: (...xs: Tensor[]) => Tensor, ...xs: Tensor[]): Tensor {
+  const op = tf.customGrad((...args) => {
+    const given = (args as unknown as Tensor[]).slice(0, xs.length);
+    const zeros = () => given.map((x) => tf.zerosLike(x));
+    return { value: f(...given), gradFunc: xs.length === 1 ? () => zeros()[0]! : zeros };
+  });
+  return op(...xs);
+}
+
 /** The same numbers, through which no gradient flows. */
 export function detach(x: Tensor): Tensor {
-  const op = tf.customGrad((...args) => {
-    const [y] = args as unknown as [Tensor];
-    return { value: tf.clone(y), gradFunc: (dy: Tensor) => tf.zerosLike(dy) };
-  });
-  return op(x);
+  return withoutGradient((y) => tf.clone(y), x);
 }
 
 /** The numbers of `value` with the gradient of `source` (straight-through). Shapes broadcast. */

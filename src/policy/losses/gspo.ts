@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { tf } from '../../engine/tf.ts';
 import { withGradientOf } from './detach.ts';
-import { clipParam, defineLoss } from './loss.ts';
+import { aggregateParams, clipParam, defineLoss, withLength } from './loss.ts';
+import { meanOfRow } from './rows.ts';
+import { clippedSurrogate, dualClipParam } from './surrogate.ts';
 
 /**
  * Group Sequence Policy Optimization (Zheng et al., 2025, arXiv 2507.18071), in its token form. All tokens of a
@@ -10,8 +12,9 @@ import { clipParam, defineLoss } from './loss.ts';
  *     s = min(mean over tokens of (log pi - log pi_old), 10)
  *     L = max(-A exp(s), -A clip(exp(s), 1 - lo, 1 + hi))
  *
- * Always the mean over sequences of the mean over tokens, as published. A mean of log-ratios moves far less than one
- * token's, hence the narrow clip range. Metrics: clip_fraction, approx_kl (k1) and ratio_mean.
+ * Published with the mean over sequences of the mean over tokens, here the default; with `seq-mean-token-sum` it is
+ * LUSPO (arXiv 2602.05261). A mean of log-ratios moves far less than one token's, hence the narrow clip range.
+ * Metrics: clip_fraction, dual_clip_fraction, approx_kl (k1) and ratio_mean.
  */
 export const gspo = defineLoss({
   use: 'loss/gspo',
@@ -19,14 +22,15 @@ export const gspo = defineLoss({
   formula: 'max(-A r, -A clip(r, 1 - lo, 1 + hi)), r = exp(mean over the response of log rho)',
   source: 'Zheng et al., arXiv 2507.18071',
   needs: ['advantage', 'oldLogprobs'],
-  ofRatio: ['clip'],
-  params: z.strictObject({
-    clip: clipParam([3e-4, 4e-4]),
-    aggregate: z
-      .literal('seq-mean-token-mean')
-      .default('seq-mean-token-mean')
-      .describe('how the losses of tokens become one number: this one alone, as published'),
-  }),
+  ofRatio: ['clip', 'dualClip'],
+  params: withLength(
+    z.strictObject({
+      clip: clipParam([3e-4, 4e-4]),
+      dualClip: dualClipParam,
+      ...aggregateParams,
+      aggregate: aggregateParams.aggregate.unwrap().default('seq-mean-token-mean'),
+    }),
+  ),
   remarks: ({ clip }) =>
     Math.min(...clip) < 0.02
       ? []
@@ -38,21 +42,11 @@ export const gspo = defineLoss({
             help: 'Take the published [3e-4, 4e-4], or loss/ppo-clip for a range such as [0.2, 0.2].',
           },
         ],
-  perToken({ logprobs, oldLogprobs, mask, advantages }, { clip: [low, high] }) {
+  perToken({ logprobs, oldLogprobs, mask, advantages }, { clip, dualClip }) {
     const difference = tf.sub(logprobs, oldLogprobs);
-    const tokens = tf.maximum(tf.sum(mask, 1, true), 1);
-    const mean = tf.div(tf.sum(tf.mul(difference, mask), 1, true), tokens);
+    const mean = meanOfRow(difference, mask);
     const ratio = tf.exp(tf.minimum(withGradientOf(logprobs, mean), 10));
-    const weight = tf.neg(advantages);
-    const free = tf.mul(weight, ratio);
-    const clipped = tf.mul(weight, tf.clipByValue(ratio, 1 - low, 1 + high));
-    return {
-      loss: tf.maximum(free, clipped),
-      metrics: {
-        clip_fraction: tf.cast(tf.greater(clipped, free), 'float32'),
-        approx_kl: tf.neg(difference),
-        ratio_mean: ratio,
-      },
-    };
+    const { loss, metrics } = clippedSurrogate(ratio, advantages, clip, dualClip);
+    return { loss, metrics: { ...metrics, approx_kl: tf.neg(difference), ratio_mean: ratio } };
   },
 });

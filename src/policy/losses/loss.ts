@@ -59,16 +59,16 @@ export interface AggregateParams {
 /** The parameters that every loss takes. */
 export const aggregateParams = {
   aggregate: z
-    .enum(['token-mean', 'seq-mean-token-sum', 'seq-mean-token-mean', 'constant'])
+    .enum(['token-mean', 'token-sum', 'seq-mean-token-sum', 'seq-mean-token-mean', 'constant'])
     .default('token-mean')
     .describe('how the losses of tokens become one number'),
   length: z.int().positive().optional().describe('tokens a row is counted as by `constant`'),
 };
 
-/** How far a ratio may go: `clip: [lo, hi]` bounds it to 1 - lo .. 1 + hi. */
+/** How far a ratio may go: `clip: [lo, hi]` bounds it to 1 - lo .. 1 + hi; with lo of 1 or more, above only. */
 export const clipParam = (byDefault: [number, number]) =>
   z
-    .tuple([z.number().positive().max(1), z.number().positive()])
+    .tuple([z.number().min(0), z.number().min(0)])
     .default(byDefault)
     .describe('how far the ratio may fall below 1 and rise above it');
 

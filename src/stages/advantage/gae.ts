@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Columns } from '../../core/columns.ts';
 import { defineMap } from '../../core/stage.ts';
 import {
+  deviationsOf,
   lossMaskParam,
   presetParam,
   tokenRewardsParam,
@@ -9,12 +10,20 @@ import {
   whiteningOf,
   whiteningStdParam,
 } from './presets.ts';
-import { rewardsPerToken, type TokenColumn, tokenColumns } from './token-returns.ts';
+import { type Holes, rewardsPerToken, type TokenColumn, tokenColumns } from './token-returns.ts';
 import { type Whitening, whiten } from './whiten.ts';
+
+interface Discounts {
+  readonly gamma: number;
+  readonly lambda: number;
+  /** What tokens that do not count are to those before them. Default: nothing. */
+  readonly holes?: Holes | undefined;
+}
 
 /**
  * GAE before whitening: delta_t = r_t + gamma V_{t+1} - V_t, A_t = delta_t + gamma lambda A_{t+1}, and the returns
- * A_t + V_t that a critic learns. V after the last token is 0. t + 1 is the next token of the response that counts.
+ * A_t + V_t that a critic learns. V after the last token is 0. t + 1 is the next token of the response that counts; or
+ * the next token, where holes of the mask are passed through with neither reward nor value.
  *
  * Source: Schulman et al., "High-dimensional continuous control using generalized advantage estimation",
  * arXiv 1506.02438.
@@ -29,7 +38,7 @@ export function gaeEstimates(
   tokenRewards: ArrayLike<number>,
   values: ArrayLike<number>,
   offsets: Int32Array,
-  { gamma, lambda }: { readonly gamma: number; readonly lambda: number },
+  { gamma, lambda, holes = 'skipped' }: Discounts,
   counts?: ArrayLike<number>,
 ): { advantages: Float64Array; returns: Float64Array } {
   const advantages = new Float64Array(values.length);
@@ -38,7 +47,13 @@ export function gaeEstimates(
     let nextValue = 0;
     let nextAdvantage = 0;
     for (let t = offsets[i + 1]! - 1; t >= offsets[i]!; t--) {
-      if (counts && !(counts[t]! > 0)) continue;
+      if (counts && !(counts[t]! > 0)) {
+        if (holes === 'passed') {
+          nextAdvantage = gamma * nextValue + gamma * lambda * nextAdvantage;
+          nextValue = 0;
+        }
+        continue;
+      }
       const value = values[t]!;
       const advantage = tokenRewards[t]! + gamma * nextValue - value + gamma * lambda * nextAdvantage;
       advantages[t] = advantage;
@@ -60,10 +75,16 @@ export function gaeAdvantages(
   tokenRewards: ArrayLike<number>,
   values: ArrayLike<number>,
   offsets: Int32Array,
-  { gamma, lambda, ...whitening }: { readonly gamma: number; readonly lambda: number } & Whitening,
+  { gamma, lambda, holes, ...whitening }: Discounts & Whitening,
   counts?: ArrayLike<number>,
 ): { advantages: Float64Array; returns: Float64Array } {
-  const { advantages, returns } = gaeEstimates(tokenRewards, values, offsets, { gamma, lambda }, counts);
+  const { advantages, returns } = gaeEstimates(
+    tokenRewards,
+    values,
+    offsets,
+    { gamma, lambda, holes },
+    counts,
+  );
   return { advantages: whiten(advantages, counts, whitening), returns };
 }
 
@@ -89,12 +110,14 @@ export const gae = defineMap({
     tokenRewards: tokenRewardsParam,
   }),
   needs: (params): readonly Needed[] => [...tokenColumns(params), 'values'],
+  derived: true,
   adds: () => ['advantage', 'returns'],
   dividesBy: ({ std }) => (std ? 'batch-std' : 'nothing'),
   create: ({ preset, gamma, lambda, std, eps, ...source }) => ({
     run: (columns: Columns<Needed>) => {
       const { rewards, offsets, counts } = rewardsPerToken(columns, source);
-      const options = { gamma, lambda, ...whiteningOf(preset, eps), std };
+      const { holes } = deviationsOf(preset);
+      const options = { gamma, lambda, holes, ...whiteningOf(preset, eps), std };
       const { advantages, returns } = gaeAdvantages(rewards, columns.values.values, offsets, options, counts);
       return {
         advantage: { offsets, values: Float32Array.from(advantages) },

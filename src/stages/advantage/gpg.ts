@@ -13,15 +13,17 @@ import { deviationsOf, presetParam, singletonParam } from './presets.ts';
  * @param rewards float64 [rows]
  * @param groups int32 [rows]: rows with equal numbers answer the same prompt
  * @param singleton what a group of one gives: 0, or alpha times its reward (verl)
+ * @param norm what all is divided by: verl's f_norm
  * @returns float64 [rows]
  */
 export function gpgAdvantages(
   rewards: Float64Array,
   groups: Int32Array,
   singleton: Singleton = 'zero',
+  norm = 1,
 ): Float64Array {
   const nonZero = rewards.reduce((n, r) => n + (r === 0 ? 0 : 1), 0);
-  const alpha = rewards.length / Math.max(nonZero, 1);
+  const alpha = rewards.length / Math.max(nonZero, 1) / norm;
   return centreGroups(rewards, groups, singleton).map((a) => alpha * a);
 }
 
@@ -34,14 +36,16 @@ export const gpg = defineMap({
   example: 'advantage: { use: advantage/gpg }',
   params: z.strictObject({
     preset: presetParam('verl'),
+    norm: z.number().gt(0).default(1).describe('What all is divided by; f_norm of verl.'),
     singleton: singletonParam,
   }),
   needs: () => ['group', 'reward', 'response_tokens'],
+  derived: true,
   adds: () => ['advantage'],
   dividesBy: () => 'nothing',
-  create: ({ preset, singleton = deviationsOf(preset).singleton }) => ({
+  create: ({ preset, norm, singleton = deviationsOf(preset).singleton }) => ({
     run: ({ group, reward, response_tokens }) => ({
-      advantage: spreadOverTokens(gpgAdvantages(reward, group, singleton), response_tokens),
+      advantage: spreadOverTokens(gpgAdvantages(reward, group, singleton, norm), response_tokens),
     }),
   }),
 });

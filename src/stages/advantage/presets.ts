@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Singleton } from './groups.ts';
+import type { Holes } from './token-returns.ts';
 import type { Whitening } from './whiten.ts';
 
 /*
@@ -15,16 +16,22 @@ interface Deviations {
   readonly eps: number;
   readonly singleton: Singleton;
   readonly whitening: Whitening;
+  readonly holes: Holes;
 }
 
 const verlWhitening: Whitening = { eps: 1e-8, ddof: 1, floor: 0 };
 
-const own: Deviations = { eps: 1e-6, singleton: 'zero', whitening: verlWhitening };
+const own: Deviations = { eps: 1e-6, singleton: 'zero', whitening: verlWhitening, holes: 'skipped' };
 
 const presets: Readonly<Record<Source, Deviations>> = {
   verl: { ...own, singleton: 'reward' },
-  openrlhf: { eps: 1e-9, singleton: 'zero', whitening: { eps: 0, ddof: 0, floor: 1e-8 } },
-  trl: { eps: 1e-4, singleton: 'zero', whitening: verlWhitening },
+  openrlhf: {
+    eps: 1e-9,
+    singleton: 'zero',
+    whitening: { eps: 0, ddof: 0, floor: 1e-8 },
+    holes: 'passed',
+  },
+  trl: { ...own, eps: 1e-4 },
 };
 
 export function deviationsOf(preset: Source | undefined): Deviations {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Columns } from '../../core/columns.ts';
 import { defineMap } from '../../core/stage.ts';
 import {
+  deviationsOf,
   lossMaskParam,
   presetParam,
   tokenRewardsParam,
@@ -9,7 +10,13 @@ import {
   whiteningOf,
   whiteningStdParam,
 } from './presets.ts';
-import { discountedReturns, rewardsPerToken, type TokenColumn, tokenColumns } from './token-returns.ts';
+import {
+  discountedReturns,
+  type Holes,
+  rewardsPerToken,
+  type TokenColumn,
+  tokenColumns,
+} from './token-returns.ts';
 import { type Whitening, whiten } from './whiten.ts';
 
 /**
@@ -27,10 +34,10 @@ import { type Whitening, whiten } from './whiten.ts';
 export function reinforcePlusPlusAdvantages(
   tokenRewards: ArrayLike<number>,
   offsets: Int32Array,
-  { gamma, ...whitening }: { readonly gamma: number } & Whitening,
+  { gamma, holes, ...whitening }: { readonly gamma: number; readonly holes?: Holes } & Whitening,
   counts?: ArrayLike<number>,
 ): Float64Array {
-  return whiten(discountedReturns(tokenRewards, offsets, gamma, counts), counts, whitening);
+  return whiten(discountedReturns(tokenRewards, offsets, gamma, counts, holes), counts, whitening);
 }
 
 export const reinforcePlusPlus = defineMap({
@@ -53,12 +60,14 @@ export const reinforcePlusPlus = defineMap({
     tokenRewards: tokenRewardsParam,
   }),
   needs: (params): readonly TokenColumn[] => tokenColumns(params),
+  derived: true,
   adds: () => ['advantage'],
   dividesBy: ({ std }) => (std ? 'batch-std' : 'nothing'),
   create: ({ preset, gamma, std, eps, ...source }) => ({
     run: (columns: Columns<TokenColumn>) => {
       const { rewards, offsets, counts } = rewardsPerToken(columns, source);
-      const options = { gamma, ...whiteningOf(preset, eps), std };
+      const { holes } = deviationsOf(preset);
+      const options = { gamma, holes, ...whiteningOf(preset, eps), std };
       const perToken = reinforcePlusPlusAdvantages(rewards, offsets, options, counts);
       return { advantage: { offsets, values: Float32Array.from(perToken) } };
     },

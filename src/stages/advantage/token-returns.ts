@@ -25,7 +25,8 @@ export function rewardOnLastToken(
 
 /**
  * The return at each token that counts, G_t = r_t + gamma * G_next, next being the next token of the response that
- * counts: what stands in a hole of the mask neither adds to it nor discounts it. 0 at the other tokens.
+ * counts: what stands in a hole of the mask neither adds to it nor, unless holes are passed through, discounts it. 0 at
+ * the other tokens.
  *
  * @param tokenRewards one per token
  * @param offsets int32 [rows + 1] of the responses' tokens
@@ -37,18 +38,28 @@ export function discountedReturns(
   offsets: Int32Array,
   gamma: number,
   counts?: ArrayLike<number>,
+  holes: Holes = 'skipped',
 ): Float64Array {
   const returns = new Float64Array(tokenRewards.length);
   for (let i = 0; i + 1 < offsets.length; i++) {
     let g = 0;
     for (let t = offsets[i + 1]! - 1; t >= offsets[i]!; t--) {
-      if (counts && !(counts[t]! > 0)) continue;
+      if (counts && !(counts[t]! > 0)) {
+        if (holes === 'passed') g *= gamma;
+        continue;
+      }
       g = tokenRewards[t]! + gamma * g;
       returns[t] = g;
     }
   }
   return returns;
 }
+
+/**
+ * What a token that does not count, such as a tool's output inside a response, is to those before it: nothing (verl),
+ * or a step in which nothing is earned and the value is 0 (OpenRLHF).
+ */
+export type Holes = 'skipped' | 'passed';
 
 /** How many tokens of each response count. */
 export function countsPerRow(offsets: Int32Array, counts?: ArrayLike<number>): Int32Array {

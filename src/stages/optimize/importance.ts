@@ -4,8 +4,8 @@ import type { Ragged } from '../../core/columns.ts';
 /** How a sampler that is not quite the trainer is corrected for. */
 export interface Importance {
   readonly level: 'token' | 'sequence';
-  /** Largest weight; or [lo, hi]; or none, for rejection alone. */
-  readonly threshold: number | readonly [number, number] | 'none';
+  /** Largest weight; or [lo, hi]; or no bound; or no weights, for rejection alone. */
+  readonly threshold: number | readonly [number, number] | 'unbounded' | 'none';
   /** What becomes of a weight outside [lo, hi]: 0 (IcePop), or the nearest bound (OpenRLHF). */
   readonly outside: 'zero' | 'clamp';
   readonly normalize: boolean;
@@ -14,8 +14,10 @@ export interface Importance {
 
 export interface Rejection {
   readonly use: (typeof statistics)[number];
-  /** Largest value that stays; or for k1 [lo, hi] of the ratio sampler / trainer. */
+  /** Largest value that stays; or for k1 [lo, hi] of the ratio sampler / trainer, and a number c is [1/c, c]. */
   readonly keep: number | readonly [number, number];
+  /** What is rejected has no loss, but is counted as before where losses become one number. */
+  readonly counted?: boolean;
 }
 
 const statistics = [
@@ -42,9 +44,9 @@ const bounds = z
 export const importanceSchema = z.strictObject({
   level: z.enum(['token', 'sequence']).default('token').describe('One weight a token, or one a response.'),
   threshold: z
-    .union([above0, bounds, z.literal('none')])
+    .union([above0, bounds, z.enum(['unbounded', 'none'])])
     .default(2)
-    .describe('Largest weight; or `[lo, hi]`; or `none`: no weights.'),
+    .describe('Largest weight; or `[lo, hi]`; or `unbounded`; or `none`: no weights.'),
   outside: z
     .enum(['zero', 'clamp'])
     .default('zero')
@@ -55,11 +57,21 @@ export const importanceSchema = z.strictObject({
       z
         .strictObject({
           use: z.enum(statistics).describe('Over a token, or the sum, mean or maximum of a response.'),
-          keep: z.union([above0, bounds]).describe('Largest value that stays; for k1 `[lo, hi]`.'),
+          keep: z
+            .union([above0, bounds])
+            .describe('Largest value that stays; for k1 `[lo, hi]` of the ratio, or c for `[1/c, c]`.'),
+          counted: z
+            .boolean()
+            .default(false)
+            .describe('Count what is rejected where the losses of tokens become one number, as a loss of 0.'),
         })
         .refine(
-          ({ use, keep }) => use.endsWith('k1') === Array.isArray(keep),
-          'two bounds on the ratio for k1, `keep: [0.5, 2]`, and one bound for k2 and k3, `keep: 0.1`',
+          ({ use, keep }) => use.endsWith('k1') || !Array.isArray(keep),
+          'one bound for k2 and k3, `keep: 0.1`; two bounds are for the ratio, k1',
+        )
+        .refine(
+          ({ use, keep }) => !use.endsWith('k1') || Array.isArray(keep) || keep >= 1,
+          'for k1 a number of 1 or more, or two bounds on the ratio, `keep: [0.5, 2]`',
         ),
     )
     .default([])
@@ -73,8 +85,9 @@ export const importanceSchema = z.strictObject({
  *     w = min(exp(l), threshold), or with [lo, hi] exp(l) inside, and outside 0 (IcePop, arXiv 2510.18855) or
  *     the nearest bound (OpenRLHF)
  *
- * `normalize` divides by the mean weight, of tokens or of responses. Rejection drops, from the mask, tokens or whole
- * responses by k1 = -l (bounds on exp(k1), the ratio sampler / trainer), k2 = l^2 / 2 or k3 = exp(l) - l - 1.
+ * `normalize` divides by the mean weight, of tokens or of responses, where it is above 1e-8. Rejection drops, from the
+ * mask, tokens or whole responses by k1 = -l (bounds on exp(k1), the ratio sampler / trainer), k2 = l^2 / 2 or
+ * k3 = exp(l) - l - 1, l that of each token, clamped; with `counted`, by a weight of 0, and leaves the mask.
  *
  * @param trainer float32, one per token, log-probabilities under the trainer before its update
  * @param sampler float32, one per token, those that sampled
@@ -89,10 +102,14 @@ export function importanceCorrection(
 ): { weights: Float32Array | undefined; mask: Float32Array } {
   const { offsets } = trainer;
   const ratios = Float64Array.from(trainer.values, (x, t) => x - sampler.values[t]!);
-  return {
-    weights: settings.threshold === 'none' ? undefined : weightsOf(ratios, offsets, mask, settings),
-    mask: settings.reject.reduce((kept, rule) => rejected(ratios, offsets, mask, kept, rule), mask),
-  };
+  const clamped = ratios.map((l) => Math.min(Math.max(l, -20), 20));
+  const drop = (counted: boolean, from: Float32Array): Float32Array =>
+    settings.reject
+      .filter((rule) => (rule.counted ?? false) === counted)
+      .reduce((kept, rule) => rejected(clamped, offsets, mask, kept, rule), from);
+  const weights = settings.threshold === 'none' ? undefined : weightsOf(ratios, offsets, mask, settings);
+  const counted = settings.reject.some((rule) => rule.counted);
+  return { weights: counted ? drop(true, weights ?? mask) : weights, mask: drop(false, mask) };
 }
 
 function weightsOf(
@@ -115,11 +132,12 @@ function weightsOf(
     count += counted.length;
   }
   const mean = sum / count;
-  return Float32Array.from(weights, (w) => (normalize && mean > 0 ? w / mean : w));
+  return Float32Array.from(weights, (w) => (normalize && mean > 1e-8 ? w / mean : w));
 }
 
 function bounded(logRatio: number, { threshold, outside }: Importance): number {
   const weight = Math.exp(Math.min(Math.max(logRatio, -20), 20));
+  if (threshold === 'unbounded') return weight;
   if (typeof threshold === 'number') return Math.min(weight, threshold);
   const [low, high] = threshold as readonly [number, number];
   if (outside === 'clamp') return Math.min(Math.max(weight, low), high);
@@ -134,7 +152,7 @@ function rejected(
   { use, keep }: Rejection,
 ): Float32Array {
   const [over, estimator] = use.split('-') as ['token' | 'sum' | 'mean' | 'max', 'k1' | 'k2' | 'k3'];
-  const [low, high] = typeof keep === 'number' ? [-Infinity, keep] : [Math.log(keep[0]), Math.log(keep[1])];
+  const [low, high] = boundsOf(estimator, keep);
   const stays = (statistic: number): boolean => statistic >= low && statistic <= high;
   const result = kept.slice();
   for (const row of rowsOf(offsets)) {
@@ -151,6 +169,11 @@ function rejected(
     }
   }
   return result;
+}
+
+function boundsOf(estimator: string, keep: Rejection['keep']): [number, number] {
+  if (typeof keep !== 'number') return [Math.log(keep[0]), Math.log(keep[1])];
+  return estimator === 'k1' ? [-Math.log(keep), Math.log(keep)] : [-Infinity, keep];
 }
 
 function estimate(estimator: 'k1' | 'k2' | 'k3', ratio: number): number {

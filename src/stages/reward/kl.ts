@@ -69,12 +69,46 @@ export function penalised(
   return { reward, tokenRewards };
 }
 
-type Needed = 'reward' | 'sampled_logprobs' | 'old_logprobs' | 'ref_logprobs' | 'loss_mask';
+/**
+ * Advantages less coefficient * KL summed from each token to the end: KL that no baseline is taken of, and nothing
+ * divides. What does not count stays as it is.
+ *
+ * @param advantages one per token
+ * @param kl one per token
+ * @param mask one per token; absent: all count
+ * @returns float32, one per token
+ */
+export function lessKlToCome(
+  advantages: Float32Array,
+  kl: Float64Array,
+  offsets: Int32Array,
+  coefficient: number,
+  mask?: Float32Array,
+): Float32Array {
+  const less = advantages.slice();
+  for (let i = 0; i + 1 < offsets.length; i++) {
+    let sum = 0;
+    for (let t = offsets[i + 1]! - 1; t >= offsets[i]!; t--) {
+      if (mask && !(mask[t]! > 0)) continue;
+      sum += kl[t]!;
+      less[t] = advantages[t]! - coefficient * sum;
+    }
+  }
+  return less;
+}
+
+type Into = 'reward' | 'token_rewards' | 'advantage';
+type Needed =
+  | Exclude<Into, 'token_rewards'>
+  | 'sampled_logprobs'
+  | 'old_logprobs'
+  | 'ref_logprobs'
+  | 'loss_mask';
 
 /** KL in the reward: the penalty for leaving the reference is part of what the policy is to earn. */
 export const rewardKl = defineMap({
   name: 'reward/kl',
-  summary: 'Takes the KL divergence from the reference off the reward, of the response or of each token.',
+  summary: 'Takes the KL divergence from the reference off the reward or the advantage.',
   formula:
     'R - coefficient * sum over t of KL_t; k1 = -d, abs = |d|, k2 = d^2 / 2, k3 = exp(d) - d - 1, d = log pi_ref - log pi',
   source: 'Schulman, "Approximating KL divergence", 2020',
@@ -83,23 +117,26 @@ export const rewardKl = defineMap({
     coefficient: z.number().min(0).default(0.001).describe('What the KL is multiplied by.'),
     estimate: z.enum(['k1', 'abs', 'k2', 'k3']).default('k1').describe('Of the KL of a token; k1 is exact.'),
     into: z
-      .enum(['reward', 'token_rewards'])
+      .enum(['reward', 'token_rewards', 'advantage'])
       .default('reward')
-      .describe('Change `reward`, or add `token_rewards` for an estimator that reads them.'),
+      .describe(
+        'Change `reward`; add `token_rewards` for an estimator that reads them; or, behind one, change `advantage`.',
+      ),
     of: z
       .enum(['sampled_logprobs', 'old_logprobs'])
       .default('sampled_logprobs')
       .describe('The log-probabilities of the policy.'),
     lossMask: z.boolean().default(false).describe('Count only the tokens that the column loss_mask marks.'),
   }),
-  needs: ({ of, lossMask }): readonly Needed[] => [
-    'reward',
+  needs: ({ into, of, lossMask }): readonly Needed[] => [
+    into === 'advantage' ? 'advantage' : 'reward',
     of,
     'ref_logprobs',
     ...(lossMask ? (['loss_mask'] as const) : []),
   ],
-  adds: ({ into }): readonly ('reward' | 'token_rewards')[] => [into],
-  replaces: ({ into }) => (into === 'reward' ? ['reward'] : []),
+  derived: true,
+  adds: ({ into }): readonly Into[] => [into],
+  replaces: ({ into }) => (into === 'token_rewards' ? [] : [into]),
   remarks: ({ coefficient, estimate }) => [
     ...(coefficient === 0
       ? ([
@@ -128,10 +165,13 @@ export const rewardKl = defineMap({
       const { offsets } = logprobs;
       const kl = klOfTokens(estimate, logprobs.values, columns.ref_logprobs.values);
       const mask = lossMask ? columns.loss_mask.values : undefined;
+      const only = (added: Partial<Columns<Into>>) => added as Columns<Into>;
+      if (into === 'advantage') {
+        const values = lessKlToCome(columns.advantage.values, kl, offsets, coefficient, mask);
+        return only({ advantage: { offsets, values } });
+      }
       const { reward, tokenRewards } = penalised(columns.reward, kl, offsets, coefficient, mask);
-      const added: Partial<Columns<'reward' | 'token_rewards'>> =
-        into === 'reward' ? { reward } : { token_rewards: { offsets, values: tokenRewards } };
-      return added as Columns<'reward' | 'token_rewards'>;
+      return only(into === 'reward' ? { reward } : { token_rewards: { offsets, values: tokenRewards } });
     },
   }),
 });

@@ -1,12 +1,9 @@
 import { expect } from 'chai';
-import { raggedFloat32 } from '../../../src/core/columns.ts';
-import type { KlEstimator } from '../../../src/core/services.ts';
 import { type Engine, openEngine } from '../../../src/engine/engine.ts';
 import { standardLosses } from '../../../src/policy/losses/catalogue.ts';
 import type { AggregateParams } from '../../../src/policy/losses/loss.ts';
-import type { Objective } from '../../../src/policy/losses/objective.ts';
-import { importanceCorrection } from '../../../src/stages/optimize/importance.ts';
-import { aggregationOf, type LossCase, outcomeOf, readCases } from './reference.ts';
+import { type PeerCase, posed } from './peers.ts';
+import { aggregationOf, type Outcome, outcomeOf, readCases } from './reference.ts';
 
 /** The tolerance of fixtures/reference/README.md for float32. */
 const expectClose = (actual: number, expected: number, what: string): void => {
@@ -14,89 +11,11 @@ const expectClose = (actual: number, expected: number, what: string): void => {
   expect(difference, `${what}: ${actual} for ${expected}`).to.be.at.most(1e-6);
 };
 
-const names: Record<string, string> = {
-  ppo_clip: 'loss/ppo-clip',
-  ppo_clip_higher: 'loss/ppo-clip',
-  ppo_clip_plus_kl: 'loss/ppo-clip',
-  gspo: 'loss/gspo',
-  cispo: 'loss/cispo',
-  gpg: 'loss/reinforce',
-};
-const aliases: Record<string, string> = { kl: 'k1', mse: 'k2', low_var_kl: 'k3' };
-
-function objectiveOf({ loss: name, params }: LossCase): Objective {
-  const { clip_ratio_low: low, clip_ratio_high: high, clip_ratio_c: dualClip } = params;
-  const loss = standardLosses[names[name]!]!;
-  const own = {
-    ...(low !== undefined && { clip: [low, high] }),
-    ...(loss.use === 'loss/ppo-clip' && { dualClip }),
-  };
-  const kl = params.kl_penalty;
-  return {
-    loss,
-    params: loss.params.parse(own),
-    ...(kl && { kl: { use: (aliases[kl] ?? kl) as KlEstimator, coefficient: params.kl_coef ?? 1 } }),
-  };
-}
-
-/** A KL penalty by itself: beside it, a loss that is zero. */
-const penaltyOf = (example: LossCase): [Objective, LossCase] => [
-  objectiveOf({ ...example, loss: 'gpg' }),
-  { ...example, advantages: example.mask.map((row) => row.map(() => 0)) },
-];
-
 const cases = readCases('losses.json');
-
-interface OpenRlhfCase extends Omit<LossCase, 'params'> {
-  readonly params: {
-    readonly clip_eps_low: number;
-    readonly clip_eps_high: number;
-    readonly dual_clip?: number | null;
-    readonly token_level_loss: boolean;
-    readonly policy_loss_type: 'ppo' | 'gspo';
-    readonly vllm_is_truncated_threshold?: readonly [number, number];
-    readonly vllm_is_correction_type?: string;
-  };
-  readonly rollout_logprobs?: number[][];
-}
-
-const openRlhf = readCases<OpenRlhfCase>('losses_extra.json').filter(
-  ({ loss, params }) => loss === 'openrlhf_policy_loss' && params.vllm_is_correction_type !== 'seq-mask-tis',
-);
-
-function openRlhfObjective(example: OpenRlhfCase): [Objective, LossCase] {
-  const { params, rollout_logprobs: sampled } = example;
-  const loss = standardLosses[`loss/${params.policy_loss_type === 'gspo' ? 'gspo' : 'ppo-clip'}`]!;
-  const own = loss.params.parse({
-    clip: [params.clip_eps_low, params.clip_eps_high],
-    ...(params.dual_clip && { dualClip: params.dual_clip }),
-  });
-  const tokens = params.token_level_loss && params.policy_loss_type === 'ppo';
-  const bounds = params.vllm_is_truncated_threshold;
-  const weights =
-    sampled &&
-    importanceCorrection(
-      raggedFloat32(example.old_logprobs!),
-      raggedFloat32(sampled),
-      Float32Array.from(example.mask.flat()),
-      {
-        level: 'token',
-        threshold: bounds!,
-        outside: params.vllm_is_correction_type === 'tis' ? 'clamp' : 'zero',
-        normalize: false,
-        reject: [],
-      },
-    ).weights!;
-  const width = example.mask[0]!.length;
-  const given = {
-    ...example,
-    params: { ...cases[0]!.params, loss_agg_mode: tokens ? 'token-mean' : 'seq-mean-token-mean' },
-    ...(weights && {
-      rollout_is_weights: example.mask.map((_, i) => [...weights.subarray(i * width, (i + 1) * width)]),
-    }),
-  };
-  return [{ loss, params: own }, given];
-}
+const more = [
+  ...readCases<PeerCase>('losses_extra.json').filter(({ loss }) => loss !== 'value_loss'),
+  ...readCases<PeerCase>('losses_more.json'),
+];
 
 for (const use of ['reference', 'onnx'] as const) {
   describe(`policy/losses on ${use}`, () => {
@@ -106,14 +25,18 @@ for (const use of ['reference', 'onnx'] as const) {
     });
     after(() => engine.close());
 
+    const expectCase = async (example: PeerCase): Promise<Outcome> => {
+      const { objective, given } = posed(example);
+      const outcome = await outcomeOf(engine, objective, given);
+      expectClose(outcome.loss, example.expected_loss, 'loss');
+      const expected = example.expected_grad_wrt_logprobs.flat();
+      for (const [i, g] of outcome.gradient.entries()) expectClose(g, expected[i]!, `gradient ${i}`);
+      return outcome;
+    };
+
     for (const example of cases) {
       it(`gives the loss, gradient and metrics of ${example.id}`, async () => {
-        const [objective, given] =
-          example.loss === 'kl_penalty' ? penaltyOf(example) : [objectiveOf(example), example];
-        const { loss, gradient, metrics } = await outcomeOf(engine, objective, given);
-        expectClose(loss, example.expected_loss, 'loss');
-        const expected = example.expected_grad_wrt_logprobs.flat();
-        for (const [i, g] of gradient.entries()) expectClose(g, expected[i]!, `gradient ${i}`);
+        const { metrics } = await expectCase(example);
         const reference = example.expected_metrics;
         for (const [name, theirs] of [
           ['clip_fraction', 'pg_clipfrac'],
@@ -127,12 +50,19 @@ for (const use of ['reference', 'onnx'] as const) {
       });
     }
 
-    for (const example of openRlhf) {
-      it(`gives the loss and gradient of ${example.id}`, async () => {
-        const outcome = await outcomeOf(engine, ...openRlhfObjective(example));
-        expectClose(outcome.loss, example.expected_loss, 'loss');
-        const expected = example.expected_grad_wrt_logprobs.flat();
-        for (const [i, g] of outcome.gradient.entries()) expectClose(g, expected[i]!, `gradient ${i}`);
+    for (const loss of new Set(more.map((example) => example.loss))) {
+      // A few of each are enough to see that the other engine has what a loss is made of.
+      const examples = more
+        .filter((example) => example.loss === loss)
+        .slice(0, use === 'onnx' ? 4 : undefined);
+      it(`gives the loss and gradient of ${examples.length} more cases of ${loss}`, async () => {
+        for (const example of examples) {
+          try {
+            await expectCase(example);
+          } catch (error) {
+            throw new Error(`${example.id}: ${(error as Error).message}`);
+          }
+        }
       });
     }
 
@@ -205,7 +135,10 @@ describe('policy/losses', () => {
       ['loss/reinforce', { clip: [0.2, 0.2] }],
       ['loss/reinforce', { aggregate: 'constant' }],
       ['loss/cross-entropy', { aggregate: 'mean' }],
-      ['loss/gspo', { aggregate: 'token-mean' }],
+      ['loss/gspo', { clip: [-0.1, 0.2] }],
+      ['loss/gspo', { aggregate: 'constant' }],
+      ['loss/sapo', { temperatures: [1, 0] }],
+      ['loss/dro', { beta: 0 }],
       ['loss/cispo', { dualClip: 3 }],
     ] as const) {
       expect(standardLosses[use]!.params.safeParse(params).success, JSON.stringify(params)).to.equal(false);

@@ -29,6 +29,7 @@ export interface LossCase {
   readonly advantages: number[][] | null;
   readonly mask: number[][];
   readonly rollout_is_weights?: number[][];
+  readonly rollout_logprobs?: number[][];
   readonly expected_loss: number;
   readonly expected_grad_wrt_logprobs: number[][];
   readonly expected_metrics: Readonly<Record<string, number>>;
@@ -72,7 +73,13 @@ export async function outcomeOf(engine: Engine, objective: Objective, example: L
   const { logprobs, mask, advantages, old_logprobs: old, ref_logprobs: ref } = example;
   const shape = [mask.length, mask[0]!.length] as const;
   const flat = (rows: number[][]): Float32Array => Float32Array.from(rows.flat());
-  const optional = { advantages, old, ref, weights: example.rollout_is_weights };
+  const optional = {
+    advantages,
+    old,
+    ref,
+    weights: example.rollout_is_weights,
+    sampled: example.rollout_logprobs,
+  };
   const feeds: Record<string, Float32Array> = {
     logprobs: flat(logprobs),
     mask: flat(mask),

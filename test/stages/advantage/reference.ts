@@ -15,6 +15,7 @@ export interface Case {
     readonly normalize_advantages?: boolean;
     readonly lam?: number;
     readonly kl_coef?: number;
+    readonly f_norm?: number;
   };
   readonly rewards: readonly number[];
   readonly groups: readonly number[];
@@ -37,6 +38,7 @@ function read(name: string): readonly Case[] {
 
 export const cases = read('advantages.json');
 export const extraCases = read('advantages_extra.json');
+export const moreCases = read('advantages_more.json');
 
 /** The cases of an estimator that `pick` takes; never none. */
 export function referenceCases(estimator: string, pick: (c: Case) => boolean = () => true): readonly Case[] {

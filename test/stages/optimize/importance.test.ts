@@ -19,7 +19,9 @@ interface Case {
   readonly expected_mask: number[][];
 }
 
-const cases: Case[] = JSON.parse(readFileSync('fixtures/reference/is_correction.json', 'utf8'));
+const read = (name: string): Case[] => JSON.parse(readFileSync(`fixtures/reference/${name}`, 'utf8'));
+const cases = read('is_correction.json');
+const more = read('is_correction_more.json');
 
 /** `0.5_2.0` in the reference is [0.5, 2] here. */
 const bound = (text: string): unknown =>
@@ -35,37 +37,61 @@ function settingsOf({ params }: Case): unknown {
     ...(rejection && {
       reject: rejection.split(',').map((name, i) => ({
         use: name.replace('seq_', '').replace('_', '-'),
-        keep: bound(bounds[i]!),
+        keep: bound(bounds.length === 1 ? bounds[0]! : bounds[i]!),
       })),
     }),
   };
 }
 
+function expectCase(example: Case): void {
+  const { weights, mask } = importanceCorrection(
+    raggedFloat32(example.logprobs),
+    raggedFloat32(example.rollout_logprobs),
+    Float32Array.from(example.mask.flat()),
+    importanceSchema.parse(settingsOf(example)),
+  );
+  expect(Array.from(mask), example.id).to.deep.equal(example.expected_mask.flat());
+  if (!example.expected_weights) {
+    expect(weights, example.id).to.equal(undefined);
+    return;
+  }
+  for (const [t, expected] of example.expected_weights.flat().entries()) {
+    const off = Math.abs(weights![t]! - expected) / Math.max(1, expected);
+    expect(off, `${example.id}, token ${t}`).to.be.at.most(2e-6);
+  }
+}
+
 describe('optimize/policy-gradient, importance', () => {
   for (const example of cases) {
-    it(`gives the weights and the mask of ${example.id}`, () => {
-      const { weights, mask } = importanceCorrection(
-        raggedFloat32(example.logprobs),
-        raggedFloat32(example.rollout_logprobs),
-        Float32Array.from(example.mask.flat()),
-        importanceSchema.parse(settingsOf(example)),
-      );
-      expect(Array.from(mask)).to.deep.equal(example.expected_mask.flat());
-      if (!example.expected_weights) {
-        expect(weights).to.equal(undefined);
-        return;
-      }
-      for (const [t, expected] of example.expected_weights.flat().entries()) {
-        expect(Math.abs(weights![t]! - expected) / Math.max(1, expected), `token ${t}`).to.be.at.most(2e-6);
-      }
-    });
+    it(`gives the weights and the mask of ${example.id}`, () => expectCase(example));
   }
+
+  it(`gives the weights and the masks of ${more.length} more cases: holes, masked rows, ratios beyond e^20`, () => {
+    for (const example of more) expectCase(example);
+  });
+
+  it('drops by a weight of 0, where what is dropped is still to be counted', () => {
+    const trainer = raggedFloat32([[-1, -1], [-1]]);
+    const sampler = raggedFloat32([[-3, -1], [-1]]);
+    const correct = (settings: object) =>
+      importanceCorrection(trainer, sampler, Float32Array.of(1, 1, 1), importanceSchema.parse(settings));
+    const reject = [{ use: 'token-k2', keep: 1, counted: true }];
+    const alone = correct({ threshold: 'none', reject });
+    expect([Array.from(alone.weights!), Array.from(alone.mask)]).to.deep.equal([
+      [0, 1, 1],
+      [1, 1, 1],
+    ]);
+    const weighed = correct({ threshold: 'unbounded', reject: [{ use: 'sum-k1', keep: 2, counted: true }] });
+    expect(Array.from(weighed.weights!)).to.deep.equal([0, 0, 1]);
+    expect(correct({ threshold: 'unbounded' }).weights![0]).to.be.closeTo(Math.exp(2), 1e-5);
+  });
 
   it('refuses bounds that cannot be meant', () => {
     for (const wrong of [
       { threshold: 0 },
       { threshold: [2, 0.5] },
       { reject: [{ use: 'token-k1', keep: 0.5 }] },
+      { threshold: 'any' },
       { reject: [{ use: 'mean-k3', keep: [0.5, 2] }] },
       { level: 'row' },
     ]) {

@@ -20,6 +20,7 @@ const columns = {
   sampled_logprobs: raggedFloat32([[-1, -2], [-3]]),
   old_logprobs: raggedFloat32([[-1.5, -2], [-3]]),
   ref_logprobs: raggedFloat32([[-2, -1.5], [-3]]),
+  advantage: raggedFloat32([[4, 4], [-2]]),
   loss_mask: raggedFloat32([[1, 0], [1]]),
 };
 
@@ -48,6 +49,13 @@ describe('reward/kl', () => {
     const { reward } = await run({ coefficient: 0.1 });
     expect(Array.from(reward)).to.deep.equal([2 - 0.1 * (1 - 0.5), 1]);
     expect(rewardKl.replaces!(rewardKl.params.parse({}))).to.deep.equal(['reward']);
+  });
+
+  it('or, behind an estimator, what is to come of it off the advantage of each token', async () => {
+    const { advantage } = await run({ coefficient: 0.5, into: 'advantage' });
+    expect(Array.from(advantage.values)).to.deep.equal([4 - 0.5 * (1 - 0.5), 4 + 0.5 * 0.5, -2]);
+    const masked = await run({ coefficient: 0.5, into: 'advantage', lossMask: true });
+    expect(Array.from(masked.advantage.values)).to.deep.equal([3.5, 4, -2]);
   });
 
   it('or adds a reward for each token, the reward itself on the last', async () => {
