@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve as resolvePath } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,20 +20,32 @@ export async function newPipeline(path: string): Promise<string[]> {
   const name = basename(stem);
   const toPackage = relative(dirname(resolvePath(stem)), packageFolder);
   return writeAll([
-    [`${stem}.yaml`, pipelineText(name, toPackage)],
+    [`${stem}.yaml`, pipelineText(name, `${stem}.yaml`, toPackage)],
     [`${stem}.jsonl`, questions('train', trainingQuestions)],
     [`${stem}.heldout.jsonl`, questions('heldout', heldOutQuestions)],
   ]);
 }
 
 /**
- * Writes a stage of one's own, `NAME.js`, and its test, `NAME.test.js`, which passes under `node --test`.
+ * Writes a stage of one's own, `NAME.js`, and its test, `NAME.test.js`, which passes under `node --test`; where a `.js`
+ * file is not an ES module, because the nearest package.json does not say so, `NAME.mjs` and `NAME.test.mjs`.
  *
- * @param path where it goes; the last part is its name, `.js` may be left out
- * @throws RlevError `usage/arguments` where one of them is there already, or for a name that no export can have
+ * @param path where it goes; the last part is its name, `.js` and `.mjs` may be left out
+ * @throws RlevError `usage/arguments` where one of them is there already, for a name that no export can have, and for
+ *   one that ends in `.js` where that is no ES module
  */
 export async function newStage(path: string): Promise<string[]> {
-  const stem = path.replace(/\.js$/, '');
+  const [, stem, given] = /^(.*?)(\.m?js)?$/s.exec(path) as unknown as [string, string, string | undefined];
+  const modules = saysModule(dirname(resolvePath(stem)));
+  if (given === '.js' && !modules) {
+    throw new RlevError({
+      code: 'usage/arguments',
+      message: `${path} would not be an ES module: no package.json above it says "type": "module".`,
+      value: path,
+      help: `Write rlev new stage ${stem}.mjs, or set "type": "module" in package.json.`,
+    });
+  }
+  const ending = given ?? (modules ? '.js' : '.mjs');
   const name = basename(stem);
   if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name)) {
     throw new RlevError({
@@ -45,9 +57,16 @@ export async function newStage(path: string): Promise<string[]> {
   }
   const exported = name.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
   return writeAll([
-    [`${stem}.js`, stageText(name, exported)],
-    [`${stem}.test.js`, stageTestText(name, exported)],
+    [`${stem}${ending}`, stageText(name, exported, ending)],
+    [`${stem}.test${ending}`, stageTestText(name, exported, ending)],
   ]);
+}
+
+/** Whether a `.js` file in a folder is an ES module, as the nearest package.json says. */
+function saysModule(folder: string): boolean {
+  const file = join(folder, 'package.json');
+  if (existsSync(file)) return /"type"\s*:\s*"module"/.test(readFileSync(file, 'utf8'));
+  return dirname(folder) !== folder && saysModule(dirname(folder));
 }
 
 async function writeAll(files: readonly (readonly [string, string])[]): Promise<string[]> {
@@ -88,9 +107,9 @@ function questions(exam: string, sums: readonly string[]): string {
     .join('');
 }
 
-function pipelineText(name: string, toPackage: string): string {
+function pipelineText(name: string, file: string, toPackage: string): string {
   return `# yaml-language-server: $schema=${join(toPackage, 'schema/pipeline.json')}
-# Check it: rlev lint ${name}.yaml    See what it does: rlev explain ${name}.yaml    Run it: rlev train ${name}.yaml
+# Check it: npx rlev lint ${file}    See what it does: npx rlev explain ${file}    Run it: npx rlev train ${file}
 rlev: 1
 run: { steps: 20, seed: 1 }
 policy:
@@ -116,13 +135,13 @@ evaluate:
 `;
 }
 
-function stageText(name: string, exported: string): string {
+function stageText(name: string, exported: string, ending: string): string {
   return `import { reward, z } from 'rlev';
 
 /**
  * Reward of a response: its value where it is correct, and a bonus for brevity.
  *
- * In a pipeline: reward: { use: ./${name}.js#${exported}, bonus: 0.1 }
+ * In a pipeline: reward: { use: ./${name}${ending}#${exported}, bonus: 0.1 }
  */
 export const ${exported} = reward(
   (row, { bonus }) => row.correct * (1 + row.value) + bonus / (1 + row.response.length),
@@ -136,12 +155,12 @@ export const ${exported} = reward(
 `;
 }
 
-function stageTestText(name: string, exported: string): string {
-  return `// Run it: node --test ${name}.test.js
+function stageTestText(name: string, exported: string, ending: string): string {
+  return `// Run it: node --test ${name}.test${ending}
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { batch, createStage, stageEvent } from 'rlev/testing';
-import { ${exported} } from './${name}.js';
+import { ${exported} } from './${name}${ending}';
 
 test('a right answer earns 1 and its value, and a short one more', async () => {
   const stage = await createStage(${exported}, { bonus: 0.5 });

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
@@ -36,6 +36,17 @@ describe('rlev new', () => {
     expect(stdout)
       .to.match(/pass 2/)
       .and.match(/fail 0/);
+  });
+
+  it('takes .mjs where a .js file would be no ES module, and refuses .js there', async () => {
+    const plain = join(folder, 'plain');
+    mkdirSync(plain);
+    writeFileSync(join(plain, 'package.json'), '{ "type": "commonjs" }');
+    const [stage, test] = await newStage(join(plain, 'stages/length-bonus'));
+    expect(stage).to.match(/length-bonus\.mjs$/);
+    expect(readFileSync(test!, 'utf8')).to.contain("from './length-bonus.mjs'");
+    const refused = await newStage(join(plain, 'other.js')).catch((e: unknown) => e);
+    expect(refused).to.have.property('help').that.includes('other.mjs');
   });
 
   it('overwrites nothing, and takes no name that cannot be exported', async () => {
