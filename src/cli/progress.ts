@@ -66,6 +66,7 @@ export function progressOn(out: NodeJS.WriteStream): ProgressView {
               step: event.step,
               ...figuresOf(event.cohort.batch),
               ...(loss !== undefined && { loss }),
+              ...(event.cohort.event.round > 0 && { rounds: event.cohort.event.round + 1 }),
               // before the second update of a step the policy is the one that sampled
               ...(approx_kl !== undefined && updates > 1 && { kl: approx_kl }),
             },

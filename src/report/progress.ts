@@ -34,6 +34,8 @@ export interface StepFigures {
   readonly tokens?: number;
   readonly loss?: number;
   readonly kl?: number;
+  /** Rounds of sampling, where there was more than one. */
+  readonly rounds?: number;
 }
 
 /** All that a progress line shows: a fold over events, with times in milliseconds. */
@@ -184,11 +186,12 @@ function piecesOf(state: ProgressState): Piece[] {
     const count = done === undefined ? '' : ` ${fixed(done)}${total === undefined ? '' : `/${fixed(total)}`}`;
     add(1, `evaluating ${evaluation.name}${count}`);
   } else {
-    const { reward, hAccuracy, loss, kl } = figures;
+    const { reward, hAccuracy, loss, kl, rounds } = figures;
     add(3, number('reward', reward, 2));
     if (hAccuracy !== undefined) add(2, `H-Acc ${hAccuracy === null ? '-' : percent(hAccuracy, 0)}`);
     add(5, number('loss', loss, 3));
     add(6, number('KL', kl, 4));
+    if (rounds !== undefined) add(4, `${rounds} rounds`);
     const rate = tokensPerSecond(state);
     add(4, rate === null ? null : `${fixed(rate)} tok/s`);
   }

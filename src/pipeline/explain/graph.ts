@@ -14,7 +14,10 @@ export interface Graph {
   readonly stages: readonly { readonly id: string; readonly use: string }[];
   /** In order of the reading stage, then of the one that adds. */
   readonly edges: readonly Edge[];
-  /** From the update back to what the next cohort begins with: the credit to start it, the policy that samples it. */
+  /**
+   * Back to what begins: from the update the credit to start the next cohort and the policy that samples it, from a
+   * select the wish for another round.
+   */
   readonly credits: readonly { readonly from: string; readonly to: string; readonly label: string }[];
   readonly evaluations: readonly { readonly id: string; readonly label: string }[];
 }
@@ -52,10 +55,16 @@ function edgesOf(stages: readonly PlacedStage[]): Edge[] {
 function creditsOf(stages: readonly PlacedStage[], inFlight: number): Graph['credits'] {
   const update = stages.findLast(({ definition }) => definition.kind === 'update');
   const [first] = stages;
-  if (!update || !first) return [];
+  if (!first) return [];
+  const rounds = stages.flatMap(({ id, definition, params }) => {
+    const most = definition.kind === 'select' ? (definition.rounds?.(params) ?? 1) : 1;
+    return most > 1 ? [{ from: id, to: first.id, label: `another round, ${most} at most` }] : [];
+  });
+  if (!update) return rounds;
   const sampler = stages.find(({ definition }) => definition.kind === 'map' && definition.sampling);
   const cohorts = inFlight === 1 ? 'one cohort under way' : `${inFlight} cohorts under way`;
   return [
+    ...rounds,
     { from: update.id, to: first.id, label: `credit: ${cohorts}` },
     ...(sampler ? [{ from: update.id, to: sampler.id, label: 'the new policy' }] : []),
   ];
