@@ -14,43 +14,53 @@ export interface Bucket {
   readonly indices: readonly number[];
 }
 
+/** A range of keys, points or values, both ends included. */
+export type KeyRange = Pick<Bucket, 'label' | 'from' | 'to'>;
+
 /**
- * The questions by value, lowest first: a bucket for each distinct value up to 6 of them, else up to 5 buckets
- * of about equal size that never part equal values. By points, and labelled so (`3 points`, `1-2 points`), where
- * every question has them; else by v(x) (`v = 0.03`).
+ * The questions by value, lowest first, in the ranges of {@link rangesOf}. By points, and labelled so, where every
+ * question has them; else by v(x).
  */
 export function bucketsOf(questions: Questions): Bucket[] {
   const { points } = questions;
   const byPoints = points?.every((p) => Number.isFinite(p)) === true;
   const keys = byPoints && points ? points : questions.value;
-  const groups = new Map<number, number[]>();
-  keys.forEach((key, i) => {
-    const group = groups.get(key);
-    if (group) group.push(i);
-    else groups.set(key, [i]);
-  });
-  const distinct = [...groups.entries()].sort(([a], [b]) => a - b);
-  const parts =
-    distinct.length <= mostDistinct ? distinct.map((d) => [d]) : quantiles(distinct, questions.id.length);
-  return parts.map((part) => {
-    const indices = part.flatMap(([, rows]) => rows).sort((a, b) => a - b);
-    const from = part[0]![0];
-    const to = part.at(-1)![0];
+  const counts = new Map<number, number>();
+  for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
+  return rangesOf(counts, byPoints).map((range) => {
+    const indices = Array.from(keys.keys()).filter((i) => keys[i]! >= range.from && keys[i]! <= range.to);
     const single = indices.every((i) => questions.value[i] === questions.value[indices[0]!]);
-    return { label: byPoints ? pointsLabel(from, to) : valueLabel(from, to), from, to, single, indices };
+    return { ...range, single, indices };
   });
 }
 
-type Distinct = [key: number, rows: number[]];
+/**
+ * Ranges of keys, lowest first: one for each distinct key up to 6 of them, else up to 5 that hold about equally many
+ * rows and never part equal keys. Labelled `3 points`, `1-2 points`, or `v = 0.03`.
+ *
+ * @param counts how many rows have each key
+ */
+export function rangesOf(counts: ReadonlyMap<number, number>, byPoints: boolean): KeyRange[] {
+  const distinct = [...counts].sort(([a], [b]) => a - b);
+  const parts = distinct.length <= mostDistinct ? distinct.map((d) => [d]) : quantiles(distinct);
+  return parts.map((part) => {
+    const from = part[0]![0];
+    const to = part.at(-1)![0];
+    return { label: byPoints ? pointsLabel(from, to) : valueLabel(from, to), from, to };
+  });
+}
+
+type Distinct = readonly [key: number, rows: number];
 
 /** Each distinct key goes to the quantile in which the middle of its rows lies. */
-function quantiles(distinct: Distinct[], n: number): Distinct[][] {
+function quantiles(distinct: readonly Distinct[]): Distinct[][] {
+  const n = distinct.reduce((sum, [, rows]) => sum + rows, 0);
   const parts: Distinct[][] = Array.from({ length: mostQuantiles }, () => []);
   let before = 0;
   for (const entry of distinct) {
-    const middle = before + entry[1].length / 2;
+    const middle = before + entry[1] / 2;
     parts[Math.floor((mostQuantiles * middle) / n)]!.push(entry);
-    before += entry[1].length;
+    before += entry[1];
   }
   return parts.filter((part) => part.length > 0);
 }
