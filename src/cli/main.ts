@@ -2,6 +2,7 @@
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { version } from '../core/version.ts';
+import { auditCommand } from './audit.ts';
 import { diffCommand } from './diff.ts';
 import { evalCommand } from './eval.ts';
 import { explainCommand } from './explain.ts';
@@ -16,6 +17,7 @@ import { stagesCommand } from './stages.ts';
 import { welcome } from './start.ts';
 import { testCommand } from './test.ts';
 import { trainCommand } from './train.ts';
+import { valuesCommand } from './values.ts';
 
 const cli = yargs(hideBin(process.argv))
   .scriptName('rlev')
@@ -26,11 +28,13 @@ const cli = yargs(hideBin(process.argv))
   .command(evalCommand)
   .command(replayCommand)
   .command(diffCommand)
+  .command(auditCommand)
   .command(logCommand)
   .command(lintCommand)
   .command(explainCommand)
   .command(schemaCommand)
   .command(stagesCommand)
+  .command(valuesCommand)
   .command(newCommand)
   .command(testCommand)
   .strict()

@@ -83,7 +83,7 @@ export const replayCommand: CommandModule<object, ReplayArguments> = {
 };
 
 /** `train` or `eval:ID`. @throws RlevError `usage/arguments` */
-function scopeOf(text: string): Scope {
+export function scopeOf(text: string): Scope {
   if (text === 'train' || /^eval:./.test(text)) return text as Scope;
   throw new RlevError({
     code: 'usage/arguments',

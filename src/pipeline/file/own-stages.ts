@@ -100,7 +100,7 @@ export async function ownStage({ use, place, folder, base }: OwnUse): Promise<St
   const name = cut < 0 ? '' : use.slice(cut + 1);
   const fail = (message: string, help: string, cause?: unknown): RlevError =>
     new RlevError({ code: 'config/module', message, value: use, place, help, cause });
-  const module = await load(resolvePath(folder, path), fail);
+  const module = await load(resolvePath(folder, path), folder, fail);
   const stages = Object.keys(module).filter((key) => isDefinition(module[key]));
   if (name === '') {
     throw fail(
@@ -156,10 +156,11 @@ function ambiguous({ use, place, folder }: OwnUse, earlier: string): RlevError {
 
 async function load(
   file: string,
+  folder: string,
   fail: (message: string, help: string, cause?: unknown) => RlevError,
 ): Promise<Record<string, unknown>> {
   if (!existsSync(file)) {
-    throw fail(`There is no file ${file}.`, 'A path is relative to the pipeline file that names it.');
+    throw fail(`There is no file ${file}.`, `A path is relative to where it is named, here ${folder}.`);
   }
   try {
     return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
