@@ -49,7 +49,7 @@ export const logRepairCommand: CommandModule<object, VerifyArguments & { yes: bo
 };
 
 function linesOf(found: Verification): string[] {
-  const { directory, findings, remnants, writer, pruned } = found;
+  const { directory, findings, remnants, writer, pruned, unkept } = found;
   const lines = findings.map((f) => f.error.message);
   for (const { file, from, bytes, why } of remnants)
     lines.push(`${directory}/${file}: ${why}: ${bytesOf(bytes)} from byte ${from}; cut when the run goes on`);
@@ -60,6 +60,7 @@ function linesOf(found: Verification): string[] {
     `${bytesOf(found.bytes)} of columns`,
     `${fixed(found.checkpoints.length)} checkpoint${found.checkpoints.length === 1 ? '' : 's'}`,
     ...(pruned.length > 0 ? [`${fixed(pruned.length)} files of columns pruned`] : []),
+    ...(unkept > 0 ? [`columns of ${fixed(unkept)} events not kept`] : []),
   ].join(', ');
   const end = findings.length > 0 ? `${fixed(findings.length)} damaged of` : 'verified';
   return [...lines, `${directory}: ${end}: ${counts}`];

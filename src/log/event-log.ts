@@ -74,8 +74,7 @@ export interface JournalEntry {
 }
 
 /** What the start of a line says: enough to open a run, and to choose what to read. */
-export interface Outline extends Pick<JournalEntry, 'seq' | 'kind'> {
-  readonly key: Pick<EventKey, 'step' | 'scope'>;
+export interface Outline extends Pick<JournalEntry, 'seq' | 'key' | 'kind'> {
   readonly segment?: Pick<Segment, 'file' | 'head' | 'offset' | 'length'>;
 }
 

@@ -4,6 +4,7 @@ import { type Messages, toMessages } from './arrow-stream.ts';
 import { makeCheckpoint, pruneCheckpoints } from './checkpoints.ts';
 import {
   type EventDraft,
+  type EventKey,
   type EventLog,
   eventKinds,
   type JournalEntry,
@@ -12,7 +13,7 @@ import {
 } from './event-log.ts';
 import { ioError, type LogFiles } from './files.ts';
 import { canonicalJson, identityOf } from './identity.ts';
-import { entryLine, keyShape, longestLine, readEntries } from './journal.ts';
+import { entryLine, keyShape, keyText, longestLine, readEntries } from './journal.ts';
 import { type Extents, openStreams, readSegment } from './segments.ts';
 
 /** Where a run stands when it is opened. */
@@ -25,6 +26,8 @@ export interface FileLogState {
   readonly crc: string;
   /** Bytes of the journal. */
   readonly size: number;
+  /** Keys of its last events. */
+  readonly recent: readonly EventKey[];
   readonly extents: Extents;
   /** Files of columns that were removed on purpose. */
   readonly pruned: ReadonlySet<string>;
@@ -35,6 +38,9 @@ export interface Writing {
   /** Gives the lock back. */
   readonly release: () => Promise<void>;
 }
+
+/** How many of the last events are known by their key, so that none of them is recorded twice. */
+const remembered = 10_000;
 
 /** An event that waits for the disk. */
 interface Pending {
@@ -50,6 +56,7 @@ export function fileLog(files: LogFiles, state: FileLogState, writing: Writing |
   const journal = `${directory}/journal.ndjson`;
   const streams = writing && openStreams(files, directory, state.extents, writing.rotateAt, state.pruned);
   let { count, crc, size } = state;
+  const keys = new Set(writing && state.recent.map(keyText));
   let failure: RlevError | undefined;
   let closed = false;
   const pending: Pending[] = [];
@@ -115,12 +122,27 @@ export function fileLog(files: LogFiles, state: FileLogState, writing: Writing |
     });
   };
 
+  /** Refuses a key that one of the last events has: a stage that was run twice must not be recorded twice. */
+  const remember = (key: EventKey): void => {
+    const text = keyText(key);
+    if (keys.has(text)) {
+      throw new RlevError({
+        code: 'stage/contract',
+        message: `Stage ${key.stage} has recorded step ${key.step}, round ${key.round}, of ${key.scope} already.`,
+        value: key,
+      });
+    }
+    keys.add(text);
+    if (keys.size > remembered) keys.delete(keys.values().next().value!);
+  };
+
   const append = async (draft: EventDraft): Promise<JournalEntry> => {
     refuseUnlessWriting();
     const pick = checked(draft);
     const kept = draft.keep === false ? undefined : draft.columns;
     const messages = kept && toMessages(encode(kept, draft.specs));
     const event = { ...pick, identity: identityOf(draft) };
+    remember(event.key);
     return new Promise((resolve, reject) => {
       pending.push({ event, messages, resolve, reject });
       // starts in the next microtask: appends made together are committed together

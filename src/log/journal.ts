@@ -1,7 +1,14 @@
 import { crc32 } from 'node:zlib';
 import * as z from 'zod';
 import { RlevError, show } from '../core/errors.ts';
-import { eventKinds, type JournalEntry, type Outline, type RunHeader, type Scope } from './event-log.ts';
+import {
+  type EventKey,
+  eventKinds,
+  type JournalEntry,
+  type Outline,
+  type RunHeader,
+  type Scope,
+} from './event-log.ts';
 import type { LogFiles } from './files.ts';
 
 /*
@@ -24,8 +31,14 @@ export interface Line {
   readonly bytes: Buffer;
 }
 
-/** The lines of one chunk of a journal. `torn` comes with the last chunk, if at all. */
+/** Where a line begins, and the CRC of the line before: reading can begin there. */
+export interface Mark extends Pick<Line, 'number' | 'offset'> {
+  readonly prev: string | undefined;
+}
+
+/** The lines of one read of a journal. `torn` comes with the last, if at all. */
 export interface Lines {
+  readonly from: Mark;
   readonly lines: readonly Line[];
   readonly torn?: { readonly from: number; readonly bytes: number };
 }
@@ -48,16 +61,19 @@ export function entryLine(
 }
 
 /**
- * The lines of a journal with CRC and chain checked, `end` bytes of it at most. A last line without its newline is
- * torn; nothing else is forgiven.
+ * The lines of a journal with CRC and chain checked, from a mark on, up to byte `end`. A last line without its newline
+ * is torn; nothing else is forgiven.
  *
  * @throws RlevError `run/corrupt` with file, line and offset.
  */
-export async function* readLines(files: LogFiles, path: string, end = Infinity): AsyncGenerator<Lines> {
-  const faultOf = lineCheck();
-  let number = 1;
-  for (let offset = 0, size = 1 << 20; ; ) {
-    const read = await files.read(path, offset, Math.min(size, end - offset));
+export async function* readLines(
+  files: LogFiles,
+  path: string,
+  { from = { number: 1, offset: 0, prev: undefined }, end = Infinity }: { from?: Mark; end?: number } = {},
+): AsyncGenerator<Lines> {
+  const faultOf = lineCheck(from.prev);
+  for (let mark = from, size = 1 << 20; ; ) {
+    const read = await files.read(path, mark.offset, Math.min(size, end - mark.offset));
     const bytes = Buffer.from(read.buffer, read.byteOffset, read.length);
     const lines: Line[] = [];
     let start = 0;
@@ -66,31 +82,34 @@ export async function* readLines(files: LogFiles, path: string, end = Infinity):
       const line = bytes.subarray(start, stop);
       fault = faultOf(line);
       if (fault !== undefined) break;
-      lines.push({ number: number++, offset: offset + start, bytes: line });
+      lines.push({ number: mark.number + lines.length, offset: mark.offset + start, bytes: line });
       start = stop + 1;
     }
-    offset += start;
     const rest = bytes.subarray(start);
     const isLast = bytes.length < size;
-    if (lines.length > 0) yield { lines };
+    const torn = { from: mark.offset + start, bytes: rest.length };
     if (isLast && rest.length > 0 && lineCheck()(rest.subarray(0, -1)) === undefined)
       fault ??= "The line's newline is damaged.";
     if (rest.length > longestLine) fault ??= 'The line does not end.';
-    if (fault !== undefined) throw corrupt(path, number, offset, fault);
-    if (isLast) {
-      if (rest.length > 0) yield { lines: [], torn: { from: offset, bytes: rest.length } };
-      return;
-    }
+    yield { from: mark, lines, ...(isLast && fault === undefined && rest.length > 0 && { torn }) };
     // the line that was cut is read again, whole
+    const last = lines.at(-1);
+    mark = {
+      number: mark.number + lines.length,
+      offset: mark.offset + start,
+      prev: last ? crcOf(last) : mark.prev,
+    };
+    if (fault !== undefined) throw corrupt(path, mark.number, mark.offset, fault);
+    if (isLast) return;
     if (start === 0) size *= 2;
   }
 }
 
-/** Tells what is wrong with a line, given one after the other: the first has no line before it. */
-function lineCheck(): (line: Buffer) => string | undefined {
-  const checks = Buffer.from(',"prev":"00000000","crc":"00000000"}');
+/** Tells what is wrong with a line, given one after the other; `before` is the CRC of the line before the first. */
+function lineCheck(before?: string): (line: Buffer) => string | undefined {
+  const checks = Buffer.from(`,"prev":"${before ?? '00000000'}","crc":"00000000"}`);
   const [prev, crc] = [9, 26];
-  let from = 18;
+  let from = before === undefined ? 18 : 0;
   return (line) => {
     writeHex(checks, crc, crc32(line.subarray(0, -18)));
     const start = line.length - checks.length;
@@ -116,7 +135,7 @@ export async function* readEntries(
   end: number,
   wanted?: (event: Outline) => boolean,
 ): AsyncGenerator<JournalEntry> {
-  for await (const { lines } of readLines(files, path, end)) {
+  for await (const { lines } of readLines(files, path, { end })) {
     for (const line of lines) {
       if (line.number > 1 && (!wanted || wanted(toOutline(line, path)))) yield toEntry(line, path);
     }
@@ -146,6 +165,11 @@ export const keyShape = z.strictObject({
   stage: z.string().min(1),
   scope: z.string().regex(/^(train|eval:.+)$/),
 });
+/** A key as one string: equal for equal keys only. */
+export function keyText({ scope, step, round, part, stage }: EventKey): string {
+  return JSON.stringify([scope, step, round, part, stage]);
+}
+
 const entryShape = z.strictObject({
   seq: z.int().positive(),
   key: keyShape,
@@ -199,14 +223,16 @@ export function toEntry(line: Line, path: string): JournalEntry {
   return entry as JournalEntry;
 }
 
-const plain = '[^"\\\\]*';
+const text = '[^"\\\\]*';
 const ascii = '[ !#-\\[\\]-~]*';
 /** The start of a line as `entryLine` writes it for an event whose names are plain. */
 const usual = new RegExp(
-  `^\\{"seq":(\\d+),"key":\\{"step":(\\d+),"round":\\d+,"part":\\d+,"stage":"${plain}","scope":"(${ascii})"\\},` +
-    `"kind":"(${eventKinds.join('|')})","use":"${plain}","identity":"${plain}",` +
-    `(?:"segment":\\{"file":"(${plain})","head":(\\d+),"offset":(\\d+),"length":(\\d+),"sha256":"${plain}","rows":\\d+\\},)?"(?:data|prev)":`,
+  `^\\{"seq":(\\d+),"key":\\{"step":(\\d+),"round":(\\d+),"part":(\\d+),"stage":"(${ascii})","scope":"(${ascii})"\\},` +
+    `"kind":"(${eventKinds.join('|')})","use":"${text}","identity":"${text}",(?:"segment":\\{"file":"(${text})",` +
+    `"head":(\\d+),"offset":(\\d+),"length":(\\d+),"sha256":"${text}","rows":\\d+\\},)?"(?:data|prev)":`,
 );
+/** In bytes: a line that does not fit is parsed. */
+const longestStart = 1000;
 
 /**
  * The outline of a line, the same as `toEntry` has, but many times faster for lines as this version writes them:
@@ -215,14 +241,20 @@ const usual = new RegExp(
  * @throws RlevError as `toEntry`.
  */
 export function toOutline(line: Line, path: string): Outline {
-  const found = usual.exec(line.bytes.toString('latin1'));
+  const found = usual.exec(line.bytes.toString('latin1', 0, longestStart));
   if (!found) return toEntry(line, path);
-  const [, digits, step, scope, kind, file, head, offset, length] = found;
+  const [, digits, step, round, part, stage, scope, kind, file, head, offset, length] = found;
   const seq = Number(digits);
   inSequence(seq, line, path);
   return {
     seq,
-    key: { step: Number(step), scope: scope as Scope },
+    key: {
+      step: Number(step),
+      round: Number(round),
+      part: Number(part),
+      stage: stage!,
+      scope: scope as Scope,
+    },
     kind: kind as JournalEntry['kind'],
     ...(file !== undefined && {
       segment: { file, head: Number(head), offset: Number(offset), length: Number(length) },

@@ -8,7 +8,7 @@ export interface ListedStage {
   readonly use: string;
   readonly kind: EventKind;
   readonly identity: string;
-  /** Of its columns. */
+  /** Of its columns, as far as they were kept. */
   readonly rows: number;
   readonly bytes: number;
 }
@@ -19,7 +19,7 @@ export interface ListedCohort {
   /** How often the step sampled: 1, and 1 more for each refill. */
   readonly rounds: number;
   readonly events: number;
-  /** Rows at its last stage with columns, and bytes of all its columns. */
+  /** Rows at its last stage whose columns were kept, and bytes of all its columns. */
   readonly rows: number;
   readonly bytes: number;
   readonly stages: readonly ListedStage[];
@@ -37,7 +37,7 @@ export async function* listCohorts(log: EventLog): AsyncGenerator<ListedCohort> 
       rows: segment?.rows ?? 0,
       bytes: segment?.length ?? 0,
     }));
-    const rows = stages.findLast((s) => s.kind === 'columns')?.rows ?? 0;
+    const rows = entries.findLast((e) => e.segment)?.segment?.rows ?? 0;
     const bytes = stages.reduce((n, s) => n + s.bytes, 0);
     const rounds = Math.max(...entries.map(({ key }) => key.round)) + 1;
     yield { scope, step, rounds, events: entries.length, rows, bytes, stages };

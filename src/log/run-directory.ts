@@ -1,11 +1,11 @@
 import { basename, dirname } from 'node:path';
 import { RlevError } from '../core/errors.ts';
 import { checkpointPath } from './checkpoints.ts';
-import type { EventLog, Outline, Remnant, RunHeader, RunOrigin } from './event-log.ts';
+import type { EventKey, EventLog, Outline, Remnant, RunHeader, RunOrigin } from './event-log.ts';
 import { type FileLogState, fileLog } from './file-log.ts';
 import { codeOf, ioError, type LogFiles, makeFolders, nodeFiles } from './files.ts';
 import { sha256 } from './identity.ts';
-import { corrupt, crcOf, type Line, readLines, toHeader, toLine, toOutline } from './journal.ts';
+import { corrupt, crcOf, type Line, type Mark, readLines, toHeader, toLine, toOutline } from './journal.ts';
 import { type Processes, systemProcesses, takeLock } from './lock.ts';
 import { type Extents, missingBytes, prunedFiles } from './segments.ts';
 
@@ -61,7 +61,7 @@ export async function createRun(
       await files.sync(aside);
       await files.rename(aside, `${directory}/journal.ndjson`);
       await files.sync(directory);
-      const empty = { recovery: [], count: 0, extents: new Map(), pruned: new Set<string>() };
+      const empty = { recovery: [], count: 0, recent: [], extents: new Map(), pruned: new Set<string>() };
       return { directory, header, ...empty, crc: line.crc, size: bytes.length };
     });
   });
@@ -128,7 +128,10 @@ async function survey(files: LogFiles, directory: string): Promise<FileLogState>
   let header: RunHeader | undefined;
   let count = 0;
   let last: Line | undefined;
-  for await (const { lines, torn } of readLines(files, journal)) {
+  /** Where the last reads began: of more events than the log remembers, unless their lines are uncommonly long. */
+  let marks: Mark[] = [];
+  for await (const { from, lines, torn } of readLines(files, journal)) {
+    marks = [...marks, from].slice(-5);
     for (const line of lines) {
       last = line;
       if (!header) {
@@ -144,11 +147,15 @@ async function survey(files: LogFiles, directory: string): Promise<FileLogState>
   }
   if (!header || !last) throw corrupt(journal, 1, 0, 'The journal has no header.');
   const size = last.offset + last.bytes.length + 1;
+  const recent: EventKey[] = [];
+  for await (const { lines } of readLines(files, journal, { from: marks[0], end: size })) {
+    for (const line of lines) if (line.number > 1) recent.push(toOutline(line, journal).key);
+  }
 
   await checkPipeline(files, directory, header);
   const pruned = await prunedFiles(files, directory);
   recovery.push(...(await remnantsOf(files, directory, extents, checkpoints, pruned)));
-  return { directory, header, recovery, count, crc: crcOf(last), size, extents, pruned };
+  return { directory, header, recovery, count, recent, crc: crcOf(last), size, extents, pruned };
 }
 
 /** @throws RlevError `run/corrupt` where `pipeline.yaml` is not the one that the header knows. */

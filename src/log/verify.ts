@@ -3,10 +3,10 @@ import { type KnownColumn, vocabulary } from '../core/columns.ts';
 import { kindOf } from '../core/encode.ts';
 import { RlevError } from '../core/errors.ts';
 import { verifyCheckpoint } from './checkpoints.ts';
-import type { JournalEntry, Remnant, RunHeader } from './event-log.ts';
+import type { JournalEntry, Remnant, RunHeader, Scope } from './event-log.ts';
 import { ioError, type LogFiles, nodeFiles } from './files.ts';
 import { cohortsOf, promptRowOf } from './join.ts';
-import { corrupt, readEntries, readLines, toEntry, toHeader } from './journal.ts';
+import { corrupt, keyText, readEntries, readLines, toEntry, toHeader } from './journal.ts';
 import { type LockOwner, lockHolder, type Processes, systemProcesses } from './lock.ts';
 import { foldRounds } from './rounds.ts';
 import { checkPipeline, extend, notARun, remnantsOf } from './run-directory.ts';
@@ -32,6 +32,8 @@ export interface Verification {
   readonly checkpoints: readonly { readonly path: string; readonly seq: number }[];
   /** Files of columns that were pruned: not checked. */
   readonly pruned: readonly string[];
+  /** Events whose columns were not kept. */
+  readonly unkept: number;
   /** Damage, the journal's first. */
   readonly findings: readonly Finding[];
   /** What no event owns, and no damage: a stop left it, or the writer is just making it. */
@@ -74,6 +76,7 @@ async function verify(files: LogFiles, directory: string, processes: Processes):
   };
   const extents: Extents = new Map();
   const checkpoints: { path: string; seq: number }[] = [];
+  const made = new Set<string>();
   const pruned = await prunedFiles(files, directory).catch((error) => {
     find(error);
     return new Set<string>();
@@ -96,6 +99,8 @@ async function verify(files: LogFiles, directory: string, processes: Processes):
         end = line.offset + line.bytes.length + 1;
         if (entry.kind !== 'checkpoint') continue;
         const path = String(entry.data?.directory);
+        if (made.has(path)) find(unlike(entry, journal, 'it is recorded twice'), { seq: entry.seq });
+        made.add(path);
         if ((await files.list(`${directory}/${path}`)).length === 0) continue;
         checkpoints.push({ path, seq: entry.seq });
         await verifyCheckpoint(files, directory, entry).catch((error) => find(error, { checkpoint: path }));
@@ -111,13 +116,24 @@ async function verify(files: LogFiles, directory: string, processes: Processes):
 
   let rows = 0;
   let bytes = 0;
-  for await (const { entries } of cohortsOf({ entries: () => readEntries(files, journal, end) })) {
-    await foldRounds<readonly string[] | undefined>(entries, undefined, stackIds, async (above, entry) => {
+  let unkept = 0;
+  const latest = new Map<Scope, number>();
+  const cohorts = cohortsOf({ entries: (wanted) => readEntries(files, journal, end, wanted) });
+  for await (const { scope, step, entries } of cohorts) {
+    const isLate = step <= (latest.get(scope) ?? -1);
+    if (!isLate) latest.set(scope, step);
+    const keys = new Set<string>();
+    await foldRounds<Rows | undefined>(entries, undefined, stackRows, async (above, entry) => {
       const { segment, seq } = entry;
       rows += segment?.rows ?? 0;
       bytes += segment?.length ?? 0;
-      if (segment && pruned.has(segment.file)) return above;
       try {
+        if (isLate) throw unlike(entry, journal, 'it stands among those of much later steps');
+        if (keys.has(keyText(entry.key))) throw unlike(entry, journal, 'it is recorded twice');
+        keys.add(keyText(entry.key));
+        const isUnkept = entry.kind === 'columns' && !segment;
+        if (isUnkept) unkept++;
+        if (isUnkept || (segment && pruned.has(segment.file))) return above && { ...above, exact: false };
         const batch = segment && (await readSegment(files, directory, entry));
         if (batch) checkColumns(batch, entry, journal);
         return checkRows(above, batch, entry, journal);
@@ -146,6 +162,7 @@ async function verify(files: LogFiles, directory: string, processes: Processes):
     bytes,
     checkpoints,
     pruned: [...pruned],
+    unkept,
     findings,
     remnants: torn ? [torn, ...remnants] : remnants,
     ...(writer && { writer }),
@@ -166,26 +183,36 @@ function checkColumns(batch: Batch, entry: JournalEntry, journal: string): void 
   }
 }
 
+/** Rows of a cohort, as far as they are known. */
+interface Rows {
+  readonly ids: readonly string[];
+  /** False where columns after these were pruned or not kept: a prompt may have got its responses there. */
+  readonly exact: boolean;
+}
+
 /**
  * The rows after an event: each is a row of the stage above, or a response to a prompt that is.
  *
  * @throws RlevError `run/corrupt` for any other.
  */
 function checkRows(
-  above: readonly string[] | undefined,
+  above: Rows | undefined,
   batch: Batch | undefined,
   entry: JournalEntry,
   journal: string,
-): readonly string[] | undefined {
+): Rows | undefined {
   const { step, round } = entry.key;
   const keep = entry.kind === 'select' ? (entry.data?.keep as readonly string[] | undefined) : undefined;
   const rows = keep ?? (batch?.getChild('row_id') ? columnOf(batch, 'row_id') : undefined);
   if (!rows) {
-    if (!batch || !above || batch.numRows === above.length) return above;
-    throw unlike(entry, journal, `${batch.numRows} rows follow ${above.length}`);
+    if (!batch || !above || batch.numRows === above.ids.length) return above;
+    if (!above.exact && batch.numRows > above.ids.length) return above;
+    throw unlike(entry, journal, `${batch.numRows} rows follow ${above.ids.length}`);
   }
-  if (above && rows.length === above.length && rows.every((id, i) => id === above[i])) return above;
-  const known = above && new Set(above);
+  if (above && rows.length === above.ids.length && rows.every((id, i) => id === above.ids[i]))
+    return { ids: rows, exact: true };
+  const known = above && new Set(above.ids);
+  const mayRespond = !keep || !above?.exact;
   const twice = new Set<string>();
   for (const id of rows) {
     const [, ofStep, ofRound] = /^(\d+)\.(\d+)\.\d+\.\d+$/.exec(id) ?? [];
@@ -193,12 +220,12 @@ function checkRows(
       throw unlike(entry, journal, `row_id ${id} is not of step ${step}, round ${round} or before`);
     if (twice.has(id)) throw unlike(entry, journal, `two rows are ${id}`);
     twice.add(id);
-    if (known && !known.has(id) && (keep || !known.has(promptRowOf(id))))
+    if (known && !known.has(id) && !(mayRespond && known.has(promptRowOf(id))))
       throw unlike(entry, journal, `row ${id} comes from no row above`);
   }
-  if (above && !keep && rows.length < above.length)
-    throw unlike(entry, journal, `${rows.length} rows follow ${above.length}`);
-  return rows;
+  if (above && !keep && rows.length < above.ids.length)
+    throw unlike(entry, journal, `${rows.length} rows follow ${above.ids.length}`);
+  return { ids: rows, exact: true };
 }
 
 function unlike({ seq, key }: JournalEntry, journal: string, what: string): RlevError {
@@ -210,9 +237,6 @@ function unlike({ seq, key }: JournalEntry, journal: string, what: string): Rlev
   });
 }
 
-function stackIds(
-  kept: readonly string[] | undefined,
-  brought: readonly string[] | undefined,
-): readonly string[] | undefined {
-  return kept && brought ? [...kept, ...brought] : undefined;
+function stackRows(kept: Rows | undefined, brought: Rows | undefined): Rows | undefined {
+  return kept && brought && { ids: [...kept.ids, ...brought.ids], exact: kept.exact && brought.exact };
 }

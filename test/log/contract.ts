@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { allColumnsOf } from '../../src/core/batch.ts';
 import { RlevError } from '../../src/core/errors.ts';
 import type { EventDraft, EventLog, Outline } from '../../src/log/event-log.ts';
-import { all, anyDraft, columnsDraft, rewardDraft, throughArrow, updateDraft } from './events.ts';
+import { all, columnsDraft, rewardDraft, someDrafts, throughArrow, updateDraft } from './events.ts';
 
 /** A run in some storage: made empty, and opened again after its log was closed. */
 export interface LogUnderTest {
@@ -16,7 +16,7 @@ export function eventLogContract(name: string, make: () => Promise<LogUnderTest>
   describe(`${name} keeps the contract of an event log`, () => {
     it('gives back what was appended, in order, at once and when opened again', async () => {
       await fc.assert(
-        fc.asyncProperty(fc.array(anyDraft, { maxLength: 6 }), async (drafts) => {
+        fc.asyncProperty(someDrafts, async (drafts) => {
           const { log, reopen } = await make();
           const appended = await Promise.all(drafts.map((d) => log.append(d)));
           expect(await all(log)).to.deep.equal(appended);
@@ -45,7 +45,7 @@ export function eventLogContract(name: string, make: () => Promise<LogUnderTest>
 
     it('gives the events that are wanted, by what the start of their line says', async () => {
       await fc.assert(
-        fc.asyncProperty(fc.array(anyDraft, { maxLength: 6 }), fc.nat(1000), async (drafts, step) => {
+        fc.asyncProperty(someDrafts, fc.nat(1000), async (drafts, step) => {
           const { log } = await make();
           const appended = await Promise.all(drafts.map((d) => log.append(d)));
           const wanted = ({ seq, key, kind }: Outline): boolean =>
@@ -120,6 +120,29 @@ export function eventLogContract(name: string, make: () => Promise<LogUnderTest>
       await log.append(columnsDraft(0));
       expect(await all(log)).to.have.length(1);
       await log.close();
+    });
+
+    it('refuses an event that is recorded already, also when opened again, and goes on', async () => {
+      const { log, reopen } = await make();
+      const first = log.append(columnsDraft(0));
+      const refused = async (at: EventLog): Promise<void> => {
+        const error = await at.append(columnsDraft(0, { params: null })).catch((e: unknown) => e);
+        expect(error).to.be.instanceOf(RlevError);
+        expect((error as RlevError).code).to.equal('stage/contract');
+        expect((error as RlevError).summary).to.match(
+          /rollout has recorded step 0, round 0, of train already/,
+        );
+      };
+      await refused(log);
+      await first;
+      await log.close();
+      const again = await reopen(true);
+      await refused(again);
+      const { key } = columnsDraft(0);
+      for (const other of [{ round: 1 }, { part: 1 }, { stage: 'judge' }, { scope: 'eval:a' as const }])
+        await again.append(columnsDraft(0, { key: { ...key, ...other } }));
+      expect(await all(again)).to.have.length(5);
+      await again.close();
     });
 
     it('refuses to append when opened for reading, or closed', async () => {

@@ -67,7 +67,7 @@ export function throughArrow(draft: EventDraft): AnyColumns {
 }
 
 /** Drafts of every kind, with columns of every kind of data. */
-export const anyDraft: fc.Arbitrary<EventDraft> = fc
+const anyDraft: fc.Arbitrary<EventDraft> = fc
   .record({
     step: fc.nat(1000),
     round: fc.nat(3),
@@ -116,3 +116,9 @@ export const anyDraft: fc.Arbitrary<EventDraft> = fc
       specs: { 'data.flag': { kind: 'bool', nullable: false, doc: 'a flag' } },
     }),
   }));
+
+/** Up to six drafts of different keys. */
+export const someDrafts = fc.uniqueArray(anyDraft, {
+  maxLength: 6,
+  selector: ({ key }) => JSON.stringify(key),
+});

@@ -1,11 +1,13 @@
 import { expect } from 'chai';
-import type { EventDraft } from '../../src/log/event-log.ts';
+import { raggedFloat32 } from '../../src/core/columns.ts';
+import type { EventDraft, JournalEntry } from '../../src/log/event-log.ts';
+import { entryLine } from '../../src/log/journal.ts';
 import { planRepair, repairRun } from '../../src/log/repair.ts';
 import { createRun, openRun } from '../../src/log/run-directory.ts';
 import { verifyRun } from '../../src/log/verify.ts';
 import { errorOf } from '../support/stage.ts';
 import { damages, smallRun } from './damage.ts';
-import { all, columnsDraft, origin, pipeline, rolloutColumns } from './events.ts';
+import { all, columnsDraft, origin, pipeline, rolloutColumns, updateDraft } from './events.ts';
 import { FakeFiles } from './fake-files.ts';
 import { nobodyRuns, survivals } from './faults.ts';
 
@@ -20,6 +22,7 @@ describe('log/verify', () => {
       bytes,
       checkpoints: [{ path: 'checkpoints/000001', seq: 3 }],
       pruned: [],
+      unkept: 0,
       findings: [],
       remnants: [],
     });
@@ -76,6 +79,61 @@ describe('log/verify', () => {
       expect(findings[0]!.error.place).to.deep.equal({ file: '/run/journal.ndjson', line: 3 });
     });
   }
+
+  it('takes columns that were not kept for unknown rows between those above and those below', async () => {
+    const files = new FakeFiles();
+    const log = await createRun('/run', origin, pipeline, { files });
+    const stage = (id: string, more: Partial<EventDraft>): Promise<unknown> =>
+      log.append(
+        columnsDraft(1, { key: { step: 1, round: 0, part: 0, stage: id, scope: 'train' }, ...more }),
+      );
+    const keep = { kind: 'select', columns: undefined } as never as Partial<EventDraft>;
+    await stage('prompts', { columns: { row_id: ['1.0.0.0', '1.0.1.0'] } });
+    await stage('rollout', { keep: false });
+    await stage('verify', { columns: { correct: new Float32Array(4) } });
+    await stage('filter', { ...keep, data: { keep: ['1.0.0.0', '1.0.0.1', '1.0.1.0'] } });
+    await stage('value', { columns: { value: new Float64Array(3) }, keep: false });
+    await stage('reward', { columns: { reward: new Float64Array(3) } });
+    const before = await verifyRun('/run', { files });
+    expect(before.findings.map((f) => f.error.summary)).to.deep.equal([]);
+    expect([before.unkept, before.rows]).to.deep.equal([2, 9]);
+    await stage('odd', { ...keep, data: { keep: ['1.0.2.0'] } });
+    await stage('few', { columns: { advantage: raggedFloat32([[1], [2]]) } });
+    await log.close();
+    const { findings } = await verifyRun('/run', { files });
+    expect(findings.map((f) => [f.seq, f.error.summary])).to.deep.equal([
+      [7, 'Event 7 (odd, step 1 of train): row 1.0.2.0 comes from no row above.'],
+      [8, 'Event 8 (few, step 1 of train): 2 rows follow 3.'],
+    ]);
+  });
+
+  it('finds an event that is recorded twice, and one that stands too late to be read with its step', async () => {
+    const { files, entries } = await smallRun();
+    const recordAgain = (entry: JournalEntry): void => {
+      const journal = Buffer.from(files.content('/run/journal.ndjson'));
+      const lines = journal.toString().trim().split('\n');
+      const { text } = entryLine({ ...entry, seq: lines.length }, lines.at(-1)!.slice(-10, -2));
+      files.put('/run/journal.ndjson', Buffer.concat([journal, Buffer.from(text)]));
+    };
+    recordAgain(entries[1]!);
+    recordAgain(entries[2]!);
+    const twice = await verifyRun('/run', { files });
+    expect(twice.findings.map((f) => [f.seq, f.error.summary])).to.deep.equal([
+      [7, 'Event 7 (checkpoint, step 1 of train): it is recorded twice.'],
+      [6, 'Event 6 (optimize, step 0 of train): it is recorded twice.'],
+    ]);
+    await repairRun(planRepair(twice)!, { files });
+    expect((await verifyRun('/run', { files })).events).to.equal(5);
+
+    const log = await openRun('/run', { files, write: true });
+    await Promise.all(Array.from({ length: 80 }, (_, i) => log.append(updateDraft(2 + i))));
+    await log.close();
+    recordAgain({ ...entries[1]!, key: { ...entries[1]!.key, stage: 'another' } });
+    const late = await verifyRun('/run', { files });
+    expect(late.findings.map((f) => [f.seq, f.error.summary])).to.deep.equal([
+      [86, 'Event 86 (another, step 0 of train): it stands among those of much later steps.'],
+    ]);
+  });
 
   it('takes what a stop left for no damage, and tells who writes', async () => {
     const { files } = await smallRun();
