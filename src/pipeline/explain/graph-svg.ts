@@ -68,7 +68,9 @@ export function graphSvg(graph: Graph, title: string): string {
       (note, i) => `<text x="${box.x}" y="${below + i * line + 8}" fill="#3a4650">${xml(note)}</text>`,
     ),
   ];
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="ui-monospace, Menlo, Consolas, monospace" font-size="11.5" fill="#14191d" role="img">
+  // there is room for two lines on the left
+  const left = Math.max(0, graph.credits.length - 2) * 34;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${left + width}" height="${height}" viewBox="${-left} 0 ${left + width} ${height}" font-family="ui-monospace, Menlo, Consolas, monospace" font-size="11.5" fill="#14191d" role="img">
 <title>${xml(title)}</title>
 <defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M 0 0 L 8 4 L 0 8 z" fill="context-stroke"/></marker></defs>
 ${parts.join('\n')}
