@@ -48,8 +48,9 @@ export async function attend({ json, run, opened }: Attended): Promise<void> {
 
 function policyOf({ assembly: { policy } }: Opened): string | undefined {
   if (!policy) return undefined;
-  const { parameters, engine, device } = policy.info;
-  return `policy: ${parameters.toLocaleString('en')} parameters on ${engine} (${device})`;
+  const { parameters, critic, engine, device } = policy.info;
+  const beside = critic ? `, critic: ${critic.parameters.toLocaleString('en')}` : '';
+  return `policy: ${parameters.toLocaleString('en')} parameters${beside} on ${engine} (${device})`;
 }
 
 function leftBehind(directory: string): string {

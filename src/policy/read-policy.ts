@@ -5,6 +5,7 @@ import { initialConfig } from './init.ts';
 import type { PolicyOptions } from './policy-options.ts';
 import { openPolicyTokenizer } from './policy-tokenizer.ts';
 import { readTokenizerIds } from './tokenizer.ts';
+import { checkVocabulary } from './value-head.ts';
 
 /** What can be known of a policy without its weights and without an engine. */
 export interface PolicyText {
@@ -30,6 +31,22 @@ async function configOf({ from, init, tokenizer }: Omit<PolicyOptions, 'engine'>
     return initialConfig({ ...shape, contextLength: context }, await readTokenizerIds(tokenizer!));
   }
   const config = await readConfig(from);
-  if ((await readdir(from)).some((name) => name.endsWith('.safetensors'))) return config;
+  await requireWeights(from);
+  return config;
+}
+
+/**
+ * Reads the configuration of what a critic is to begin with, and looks whether there are weights.
+ *
+ * @throws RlevError `policy/checkpoint` where it cannot be the critic of that policy
+ */
+export async function readCritic(from: string, policy: Pick<PolicyInfo, 'vocabulary'>): Promise<void> {
+  const config = await readConfig(from, ['value', 'tokens']);
+  checkVocabulary(policy, config, from);
+  await requireWeights(from);
+}
+
+async function requireWeights(from: string): Promise<void> {
+  if ((await readdir(from)).some((name) => name.endsWith('.safetensors'))) return;
   throw checkpointError('The folder holds no weights, *.safetensors.', from, undefined);
 }

@@ -32,7 +32,11 @@ export async function criticWeights(policy: PolicyWeights, from: string | undefi
 }
 
 /** @throws RlevError `policy/checkpoint` where the critic in `directory` lacks tokens of the policy */
-export function checkVocabulary(policy: PolicyConfig, critic: PolicyConfig, directory: string): void {
+export function checkVocabulary(
+  policy: Pick<PolicyConfig, 'vocabulary'>,
+  critic: Pick<PolicyConfig, 'vocabulary'>,
+  directory: string,
+): void {
   if (critic.vocabulary >= policy.vocabulary) return;
   throw checkpointError(
     `The critic knows ${critic.vocabulary} tokens, and the policy writes ${policy.vocabulary}.`,

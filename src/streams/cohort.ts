@@ -97,7 +97,12 @@ async function apply(wired: WiredStage, cohort: Cohort, record: Recorder): Promi
       const identity = await record(wired, cohort, {
         kind: 'update',
         parents: parentsOf(cohort, ['', ...definition.needs(params)]),
-        data: { metrics: { ...update.metrics }, version: update.version, hash: update.hash },
+        data: {
+          metrics: { ...update.metrics },
+          version: update.version,
+          hash: update.hash,
+          ...(update.critic !== undefined && { critic: update.critic }),
+        },
       });
       return { ...cohort, update, producers: new Map([...cohort.producers, ['', [identity]]]) };
     }

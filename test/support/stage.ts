@@ -5,12 +5,14 @@ import { expect } from 'chai';
 import { raggedFloat32, raggedInt32 } from '../../src/core/columns.ts';
 import { type ErrorCode, RlevError } from '../../src/core/errors.ts';
 import type {
+  CriticTrainRequest,
   Policy,
   SampleRequest,
   SampleRow,
   Tokenizer,
   TrainMetrics,
   TrainRequest,
+  ValueRequest,
 } from '../../src/core/services.ts';
 
 /** A policy whose answers are written down: no model, no numbers but those it is given. */
@@ -18,6 +20,8 @@ export interface ScriptedPolicy extends Policy {
   /** What it was asked, in order. */
   readonly sampled: readonly SampleRequest[];
   readonly trained: readonly TrainRequest[];
+  readonly valued: readonly ValueRequest[];
+  readonly criticTrained: readonly CriticTrainRequest[];
   readonly published: number;
 }
 
@@ -27,6 +31,8 @@ export interface Script {
   readonly contextLength?: number;
   readonly metrics?: TrainMetrics;
   readonly eosLogprobs?: boolean;
+  /** Metrics of a critic, which gives token t of a response the value t; absent: there is no critic. */
+  readonly critic?: TrainMetrics;
 }
 
 const stop = 1;
@@ -53,10 +59,14 @@ export function scriptedPolicy(script: Script = {}): ScriptedPolicy {
   const { answer = () => 'ok', contextLength = 64, metrics = { loss: 0.5 } } = script;
   const sampled: SampleRequest[] = [];
   const trained: TrainRequest[] = [];
+  const valued: ValueRequest[] = [];
+  const criticTrained: CriticTrainRequest[] = [];
   let published = 0;
   return {
     sampled,
     trained,
+    valued,
+    criticTrained,
     get published() {
       return published;
     },
@@ -92,11 +102,26 @@ export function scriptedPolicy(script: Script = {}): ScriptedPolicy {
       },
       publish: async () => {
         published++;
-        return { version: published, hash: `weights ${published}` };
+        const critic = script.critic && { critic: `critic ${published}` };
+        return { version: published, hash: `weights ${published}`, ...critic };
       },
       save: async () => {},
       load: async () => {},
     },
+    ...(script.critic && {
+      critic: {
+        values: async (request) => {
+          valued.push(request);
+          const { offsets, values } = request.responseTokens;
+          const positions = Array.from(values, (_, t) => t - offsets.findLast((start) => start <= t)!);
+          return { offsets, values: Float32Array.from(positions) };
+        },
+        train: async (request) => {
+          criticTrained.push(request);
+          return script.critic!;
+        },
+      },
+    }),
     close: async () => {},
   };
 }

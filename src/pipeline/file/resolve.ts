@@ -4,6 +4,7 @@ import { stringify } from 'yaml';
 import { type Place, RlevError, RlevErrors } from '../../core/errors.ts';
 import type { Catalogue } from '../../core/stage.ts';
 import { compose } from './compose.ts';
+import { checkCritic } from './critic.ts';
 import type { Environment } from './environment.ts';
 import { findings } from './findings.ts';
 import { checkFlow } from './flow.ts';
@@ -146,9 +147,9 @@ export function inspectPipeline(text: string, file: string, options: LoadOptions
   const branches = Object.entries(config.evaluate).map(([id, branch]) =>
     resolveBranch(resolving, id, branch),
   );
-  const policy =
-    config.policy && withPathsOf(config.policy, source, ['policy'], ['from', 'tokenizer'], resolving);
+  const policy = config.policy && policyPaths(config.policy, source, resolving);
   errors.push(...policyErrors(policy, source));
+  errors.push(...checkCritic([...stages, ...branches.flatMap((b) => b.stages)], policy));
   errors.push(...checkFlow(stages, catalogue));
   for (const branch of branches) errors.push(...checkFlow(branch.stages, catalogue));
   const resolved = {
@@ -171,6 +172,12 @@ export function inspectPipeline(text: string, file: string, options: LoadOptions
       toYaml: (to) => stringify(pipelineData(resolved, to), { lineWidth: 0, aliasDuplicateObjects: false }),
     },
   };
+}
+
+function policyPaths(policy: PolicySection, source: Located, resolving: Resolving): PolicySection {
+  const { critic, ...section } = withPathsOf(policy, source, ['policy'], ['from', 'tokenizer'], resolving);
+  if (!critic) return section;
+  return { ...section, critic: withPathsOf(critic, source, ['policy', 'critic'], ['from'], resolving) };
 }
 
 function policyErrors(policy: PolicySection | undefined, source: Located): RlevError[] {

@@ -38,6 +38,18 @@ const policySchema = z.strictObject({
     })
     .prefault({})
     .describe('what runs the tensor programs'),
+  critic: z
+    .strictObject({
+      from: z
+        .string()
+        .optional()
+        .meta({ path: 'folder' })
+        .describe(
+          'what it begins with: a Hugging Face directory, of a language model or with a value head; default: the policy',
+        ),
+    })
+    .optional()
+    .describe('a model of the return, trained beside the policy; absent: none'),
   tokenBudget: count.optional().describe('tokens of one training micro-batch, padding included'),
   maxRows: z.int().min(2).optional().describe('responses decoded side by side'),
 });

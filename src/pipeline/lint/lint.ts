@@ -7,6 +7,7 @@ import {
   type Pipeline,
 } from '../file/resolve.ts';
 import { readTests } from '../tests/read.ts';
+import { untrainedCritic, unusedCritic } from './critic.ts';
 import { evaluatesAsTraining, evaluatesTrainingData, evaluationLacksColumns } from './evaluations.ts';
 import { errorFindings, type Finding, sorted } from './finding.ts';
 import { greedyMissing, greedyNotDropped, greedyUnread } from './greedy-rows.ts';
@@ -44,6 +45,8 @@ const rules: readonly Rule[] = [
   greedyMissing,
   greedyNotDropped,
   greedyUnread,
+  untrainedCritic,
+  unusedCritic,
   evaluatesTrainingData,
   evaluatesAsTraining,
 ];

@@ -1,11 +1,10 @@
 import { relative, resolve as resolvePath } from 'node:path';
-import { columnsOf as columnData } from '../../core/batch.ts';
 import { RlevError, RlevErrors } from '../../core/errors.ts';
 import type { Policy } from '../../core/services.ts';
 import type { Dataset, MapStage, Scope, SourceStage } from '../../core/stage.ts';
-import { readPolicy } from '../../policy/read-policy.ts';
+import { readCritic, readPolicy } from '../../policy/read-policy.ts';
+import { valuesOver } from '../../stages/value/signals.ts';
 import type { WiredStage } from '../../streams/cohort.ts';
-import { columnsOf } from '../file/flow.ts';
 import type { Pipeline } from '../file/resolve.ts';
 import type { PlacedStage } from '../file/resolve-stage.ts';
 import { createStage, setupOf } from '../run/assemble.ts';
@@ -95,18 +94,30 @@ async function policyOf(pipeline: Pipeline, note: Note): Promise<Policy | undefi
       ...(section.init && { init: { ...section.init, kvHeads: section.init.kvHeads ?? section.init.heads } }),
       ...(section.tokenizer !== undefined && { tokenizer: resolvePath(base, section.tokenizer) }),
     });
+    const critic = section.critic?.from;
+    if (critic !== undefined) {
+      await readCritic(resolvePath(base, critic), text.info).catch((error) =>
+        noteFiles(error, source.placeOf(['policy', 'critic', 'from']), note),
+      );
+    }
     return text as Policy;
   } catch (error) {
-    const place = source.placeOf(['policy', key]);
-    if (!(error instanceof RlevError)) note(error, place);
-    else {
-      const errors = error instanceof RlevErrors ? error.errors : [error];
-      for (const { code, summary, place: at, help } of errors) {
-        const file = at ? `${shortPath(at.file)}: ` : '';
-        note(new RlevError({ code, message: `${file}${summary}`, place, ...(help && { help }) }));
-      }
-    }
+    noteFiles(error, source.placeOf(['policy', key]), note);
     return undefined;
+  }
+}
+
+/** What is wrong in files that the pipeline names at `place`. */
+function noteFiles(error: unknown, place: Finding['place'], note: Note): void {
+  const errors = error instanceof RlevErrors ? error.errors : [error];
+  for (const each of errors) {
+    if (!(each instanceof RlevError)) {
+      note(each, place);
+      continue;
+    }
+    const { code, summary, place: at, help } = each;
+    const file = at ? `${shortPath(at.file)}: ` : '';
+    note(new RlevError({ code, message: `${file}${summary}`, place, ...(help && { help }) }));
   }
 }
 
@@ -131,28 +142,19 @@ async function prepare(wired: readonly WiredStage[], note: Note): Promise<Datase
 
 /** v(x) of each question, where the stage that adds it reads nothing but the questions. */
 async function valuesOf(wired: readonly WiredStage[], dataset: Dataset): Promise<Float64Array | undefined> {
-  const there = dataset.batch.schema.fields.map((field) => field.name);
-  for (const { definition, params, stage, id, place } of wired) {
-    if (definition.kind !== 'map' || !definition.adds(params).includes('value')) continue;
-    const { needs } = columnsOf({ id, use: definition.name, definition, params, place });
-    if (!needs.every((column) => there.includes(column))) return undefined;
-    const event = {
-      step: 0,
-      round: 0,
-      scope: 'train',
-      seed: 0,
-      policyVersion: 0,
-      signal: new AbortController().signal,
-    } as const;
-    try {
-      const { value } = await (stage as MapStage).run(columnData(dataset.batch, needs), event);
-      return value as Float64Array;
-    } catch {
-      // What fails here fails in a run with its place; a check of the scale is not the one to say so.
-      return undefined;
-    }
+  const added = wired.find(({ definition, params }) =>
+    definition.kind === 'map' ? definition.adds(params).includes('value') : false,
+  );
+  if (added?.definition.kind !== 'map') return undefined;
+  try {
+    return await valuesOver(
+      { ...added, definition: added.definition, stage: added.stage as MapStage },
+      dataset,
+    );
+  } catch {
+    // What fails here fails in a run with its place; a check of the scale is not the one to say so.
+    return undefined;
   }
-  return undefined;
 }
 
 function shortened(finding: Finding): Finding {

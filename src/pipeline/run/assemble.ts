@@ -125,6 +125,13 @@ export function setupOf(
   };
 }
 
+function criticOf(
+  { from }: { readonly from?: string | undefined },
+  base: string,
+): { readonly from?: string } {
+  return from === undefined ? {} : { from: resolvePath(base, from) };
+}
+
 /** Opens the policy that the pipeline names. */
 export async function openPolicyOf(pipeline: Pipeline, signal?: AbortSignal): Promise<Policy> {
   const section = pipeline.policy!;
@@ -137,6 +144,7 @@ export async function openPolicyOf(pipeline: Pipeline, signal?: AbortSignal): Pr
         }),
         ...(section.tokenizer !== undefined && { tokenizer: resolvePath(pipeline.base, section.tokenizer) }),
         engine: section.engine,
+        ...(section.critic && { critic: criticOf(section.critic, pipeline.base) }),
         keep: pipeline.run.inFlight,
         ...(section.tokenBudget !== undefined && { tokenBudget: section.tokenBudget }),
         ...(section.maxRows !== undefined && { maxRows: section.maxRows }),

@@ -3,6 +3,7 @@ import type { Columns, Ragged } from '../../core/columns.ts';
 import { RlevError } from '../../core/errors.ts';
 import type { Remark, StageEvent, StageSetup, Surroundings, UpdateResult } from '../../core/stage.ts';
 import { defineUpdate } from '../../core/stage.ts';
+import { criticRemarks, criticSchema, withCritic } from './critic.ts';
 import { type Importance, importanceCorrection, importanceSchema } from './importance.ts';
 import { losses } from './losses.ts';
 import { lossSchema, optimizerSettings, settingsRemarks, updateWith } from './settings.ts';
@@ -22,6 +23,10 @@ const policyGradientParams = z
           .default('k2')
           .describe('The estimate of the KL from one token; `+`: its value with the gradient of k2.'),
         coefficient: z.number().min(0).default(0.001).describe('What the KL is multiplied by.'),
+        byRatio: z
+          .boolean()
+          .default(false)
+          .describe('Weigh it by the ratio to the policy before the update, for later updates on a cohort.'),
       })
       .optional()
       .describe('KL divergence from the reference, added to the loss.'),
@@ -40,13 +45,27 @@ const policyGradientParams = z
     reference: z
       .strictObject({
         every: z.int().min(1).describe('Steps after which the current weights become the reference.'),
+        mixup: z
+          .number()
+          .gt(0)
+          .max(1)
+          .default(1)
+          .describe('Share of the current weights in it, the rest being the reference before.'),
       })
       .optional()
       .describe('A reference that moves; without it, it stays where the run started.'),
     importance: importanceSchema
       .optional()
       .describe('Correct for a sampler that is not quite the trainer, by the ratio of old to sampled.'),
+    offPolicy: z
+      .number()
+      .gt(0)
+      .optional()
+      .describe(
+        'Leave tokens with an advantage below 0 out of responses that are this far from what sampled them.',
+      ),
     ...optimizerSettings,
+    critic: criticSchema.optional(),
     lossMask: z
       .boolean()
       .default(false)
@@ -75,49 +94,52 @@ export const policyGradient = defineUpdate({
   example: 'optimize: { use: optimize/policy-gradient, loss: { use: loss/ppo-clip }, adamw: { lr: 1e-4 } }',
   params: policyGradientParams,
   needs: (params): readonly Needed[] => {
-    const { lossMask, kl, importance } = params;
+    const { lossMask, kl, importance, offPolicy, critic } = params;
     const old = oldOf(params);
     return [
       ...always,
-      ...(old === 'sampled_logprobs' || importance ? (['sampled_logprobs'] as const) : []),
+      ...(old === 'sampled_logprobs' || importance || offPolicy ? (['sampled_logprobs'] as const) : []),
       'advantage',
       ...(old === 'old_logprobs' ? (['old_logprobs'] as const) : []),
       ...(kl && kl.coefficient > 0 ? (['ref_logprobs'] as const) : []),
+      ...(critic ? (['values', 'returns'] as const) : []),
       ...(lossMask ? (['loss_mask'] as const) : []),
     ];
   },
   parts: { loss: losses },
   remarks: (params, around) => [...settingsRemarks(params, around), ...policyRemarks(params, around)],
   updates: ({ epochs, miniBatches }) => epochs * miniBatches,
+  trainsCritic: ({ critic }) => critic !== undefined,
   movesReference: ({ reference }) => reference !== undefined,
   unscaledTerms: ({ kl, entropy }) => [
     ...(kl && kl.coefficient > 0 ? ['kl'] : []),
     ...(entropy && entropy.coefficient > 0 ? ['entropy'] : []),
   ],
   create: async (params, setup) => {
-    const { kl, entropy, reference, importance, lossMask } = params;
+    const { kl, entropy, reference, importance, offPolicy, critic, lossMask } = params;
     if (reference && (setup.inFlight ?? 1) > 1) throw movesTooSoon(setup);
-    const update = await updateWith(params, setup);
-    return {
-      run: async (columns: Columns<Needed>, event): Promise<UpdateResult> => {
-        const old = await oldLogprobs(params, columns, setup, event);
-        const rows = {
-          promptTokens: columns.prompt_tokens,
-          responseTokens: columns.response_tokens,
-          temperature: columns.temperature,
-          ...(old && { oldLogprobs: old }),
-          advantage: columns.advantage,
-          ...(kl && kl.coefficient > 0 && { kl, refLogprobs: columns.ref_logprobs }),
-          ...(entropy && entropy.coefficient > 0 && { entropy: entropy.coefficient }),
-          ...(reference && { referenceEvery: reference.every }),
-          ...(lossMask && { lossMask: columns.loss_mask }),
-        };
-        if (!importance) return update(rows, event);
-        const corrected = correct(importance, old!, columns.sampled_logprobs, rows.lossMask);
-        const result = await update({ ...rows, ...corrected.rows }, event);
-        return { ...result, metrics: { ...result.metrics, ...corrected.metrics } };
-      },
+    const steps = setup.steps - (critic?.warmup ?? 0);
+    const update = await updateWith(params, { ...setup, steps });
+    const run = async (columns: Columns<Needed>, event: StageEvent): Promise<UpdateResult> => {
+      const old = await oldLogprobs(params, columns, setup, event);
+      const rows = {
+        promptTokens: columns.prompt_tokens,
+        responseTokens: columns.response_tokens,
+        temperature: columns.temperature,
+        ...(old && { oldLogprobs: old }),
+        advantage: columns.advantage,
+        ...(kl && kl.coefficient > 0 && { kl, refLogprobs: columns.ref_logprobs }),
+        ...(entropy && entropy.coefficient > 0 && { entropy: entropy.coefficient }),
+        ...(reference && { referenceEvery: reference.every, referenceMixup: reference.mixup }),
+        ...(offPolicy && { offPolicy, sampledLogprobs: columns.sampled_logprobs }),
+        ...(lossMask && { lossMask: columns.loss_mask }),
+      };
+      if (!importance) return update(rows, event);
+      const corrected = correct(importance, old!, columns.sampled_logprobs, rows.lossMask);
+      const result = await update({ ...rows, ...corrected.rows }, event);
+      return { ...result, metrics: { ...result.metrics, ...corrected.metrics } };
     };
+    return { run: critic ? withCritic({ critic, lossMask }, setup, run) : run };
   },
 });
 
@@ -129,13 +151,17 @@ type Needed =
   | 'old_logprobs'
   | 'ref_logprobs'
   | 'advantage'
+  | 'values'
+  | 'returns'
   | 'loss_mask';
 
 const oldOf = ({ old, importance }: Params): NonNullable<Params['old']> =>
   old ?? (importance ? 'old_logprobs' : 'sampled_logprobs');
 
-function policyRemarks({ kl, entropy, old, importance }: Params, { inFlight }: Surroundings): Remark[] {
-  const remarks: Remark[] = [];
+function policyRemarks(params: Params, around: Surroundings): Remark[] {
+  const { kl, entropy, old, importance, critic } = params;
+  const { inFlight } = around;
+  const remarks: Remark[] = critic ? criticRemarks(critic, around) : [];
   for (const [term, given] of Object.entries({ kl, entropy })) {
     if (given?.coefficient !== 0) continue;
     remarks.push({

@@ -112,7 +112,8 @@ async function update(
   return { metrics, ...(await trainer.publish()) };
 }
 
-function requireFinite(metrics: TrainMetrics, { step }: StageEvent, { place }: StageSetup): void {
+/** @throws RlevError `run/non-finite` with the metric and the step */
+export function requireFinite(metrics: TrainMetrics, { step }: StageEvent, { place }: StageSetup): void {
   for (const [name, value] of Object.entries(metrics)) {
     if (Number.isFinite(value)) continue;
     throw new RlevError({

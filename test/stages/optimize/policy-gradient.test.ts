@@ -14,6 +14,8 @@ const columns = {
   ref_logprobs: raggedFloat32([[-1.5, -2.5]]),
   advantage: raggedFloat32([[0.5, 0.5]]),
   loss_mask: raggedFloat32([[1, 0]]),
+  values: raggedFloat32([[0.25, 0.5]]),
+  returns: raggedFloat32([[1, 1]]),
 };
 
 async function open(params: Record<string, unknown> = {}, script: Script = {}) {
