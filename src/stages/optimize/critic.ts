@@ -3,7 +3,7 @@ import type { Columns, Ragged } from '../../core/columns.ts';
 import { foldIn, randomKey } from '../../core/random.ts';
 import type { Remark, StageEvent, StageSetup, Surroundings, UpdateResult } from '../../core/stage.ts';
 import { criticOf } from '../critic-of.ts';
-import { optimizerSettings, requireFinite, settingsRemarks } from './settings.ts';
+import { optimizerOf, optimizerSettings, requireFinite, settingsRemarks } from './settings.ts';
 
 /** How a critic is trained beside the policy. */
 export const criticSchema = z
@@ -58,8 +58,7 @@ export function withCritic<C extends Columns<Needed>>(
         aggregate,
         epochs,
         miniBatches,
-        optimizer: critic.adamw,
-        schedule: { ...critic.schedule, total: setup.steps },
+        ...optimizerOf(critic, setup),
         key: foldIn(randomKey(event.seed, 'critic'), event.step, event.round),
       },
       event.signal,

@@ -26,7 +26,10 @@ export const optimizerSettings = {
         .describe('Decay of the running means of the gradient and of its square.'),
       eps: z.number().gt(0).default(1e-8).describe('Added to the root of the mean square.'),
       weightDecay: z.number().min(0).default(0).describe('Decay of matrices; vectors have none.'),
-      gradNorm: z.number().gt(0).default(1).describe('Largest norm of the gradient over all parameters.'),
+      gradNorm: z
+        .union([z.number().gt(0), z.literal('none')])
+        .default(1)
+        .describe('Largest norm of the gradient over all parameters; or `none`.'),
     })
     .prefault({})
     .describe('AdamW.'),
@@ -39,7 +42,7 @@ export const optimizerSettings = {
         .min(0)
         .max(1)
         .default(0)
-        .describe('Share of the learning rate that is left at the end.'),
+        .describe('Share of the learning rate that it falls to, after the last step.'),
     })
     .prefault({})
     .describe('The learning rate over the steps of the run.'),
@@ -100,8 +103,7 @@ async function update(
     {
       ...rows,
       loss: settings.loss,
-      optimizer: settings.adamw,
-      schedule: { ...settings.schedule, total: setup.steps },
+      ...optimizerOf(settings, setup),
       epochs: settings.epochs,
       miniBatches: settings.miniBatches,
       key: foldIn(randomKey(event.seed, 'optimize'), event.step, event.round),
@@ -110,6 +112,15 @@ async function update(
   );
   requireFinite(metrics, event, setup);
   return { metrics, ...(await trainer.publish()) };
+}
+
+/** Optimizer and schedule as a trainer takes them. */
+export function optimizerOf(
+  { adamw, schedule }: Pick<Settings, 'adamw' | 'schedule'>,
+  { steps }: Pick<StageSetup, 'steps'>,
+): Pick<TrainRequest, 'optimizer' | 'schedule'> {
+  const gradNorm = adamw.gradNorm === 'none' ? Infinity : adamw.gradNorm;
+  return { optimizer: { ...adamw, gradNorm }, schedule: { ...schedule, total: steps } };
 }
 
 /** @throws RlevError `run/non-finite` with the metric and the step */

@@ -53,6 +53,12 @@ describe('optimize/policy-gradient', () => {
     });
   });
 
+  it('clips no gradient where none is asked for', async () => {
+    const { policy, stage } = await open({ adamw: { gradNorm: 'none' } });
+    await stage.run(columns, stageEvent());
+    expect(policy.trained[0]!.optimizer.gradNorm).to.equal(Infinity);
+  });
+
   it('needs loss_mask only where a parameter says so', async () => {
     const { policy, stage } = await open({ lossMask: true });
     await stage.run(columns, stageEvent());
