@@ -56,6 +56,7 @@ export function compose(
       message: `Files extend each other in a circle: ${[...through, file, baseFile].join(' -> ')}.`,
       value: named,
       place,
+      help: 'Take `extends:` out of one of them.',
     });
   }
   const below = compose(textOf(baseFile, place), baseFile, options, chain);

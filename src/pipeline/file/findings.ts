@@ -33,7 +33,10 @@ function issueErrors(
           message: `Nothing reads the key ${dotted([...full, key])}.`,
           value: key,
           place: source.placeOfKey([...full, key]),
-          help: didYouMean(key, known(below)),
+          help:
+            key === '<<'
+              ? 'YAML 1.2 has no merge keys: write the keys out, or let this file extend one that has them.'
+              : didYouMean(key, known(below)),
         }),
     );
   }
@@ -60,6 +63,15 @@ function issueErrors(
 }
 
 function wrongType(path: Path, value: unknown, expected: string, source: Located): RlevError {
+  if (path.length === 0 && value === null) {
+    return new RlevError({
+      code: 'config/missing',
+      message: 'This file is empty.',
+      value,
+      place: source.placeOf(path),
+      help: 'Begin with `rlev: 1`; rlev new pipeline NAME writes one that runs.',
+    });
+  }
   return new RlevError({
     code: 'config/type',
     message: `${dotted(path) || 'The file'} is ${show(value)}; it takes ${expected}.`,

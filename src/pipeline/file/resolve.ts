@@ -96,9 +96,15 @@ export async function readPipeline(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
     throw new RlevError({
       code: 'data/missing-file',
-      message: `The pipeline file ${file} cannot be read.`,
+      message:
+        code === 'ENOENT'
+          ? `There is no file ${file}.`
+          : code === 'EISDIR'
+            ? `${file} is a folder.`
+            : `The pipeline file ${file} cannot be read (${code}).`,
       value: file,
       help: 'Name a YAML file, such as pipelines/rlev.yaml.',
       cause,

@@ -42,10 +42,16 @@ export function errorFindings(error: RlevError, place: Place): Finding[] {
   return errors.map((e) => ({
     severity: 'error',
     code: e.code,
-    place: e.place ?? place,
+    place: toLine(e.place ?? place),
     message: e.summary,
     help: e.help,
   }));
+}
+
+/** What is said of a file as a whole stands at its beginning, so that every finding has a line to go to. */
+function toLine(place: Place): Place {
+  if (place.file.startsWith('--')) return place;
+  return { line: 1, column: 1, ...place };
 }
 
 /** Findings by file, line and column, each once; files in order of appearance. */

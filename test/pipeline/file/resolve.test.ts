@@ -173,7 +173,13 @@ describe('a pipeline file that cannot run', () => {
       good.replace('{ use: value/points }', '4'),
       ['dir/p.yaml:6:10: config/type: stages.value is 4; it takes a map of keys.'],
     ],
-    ['an empty file', '', ['dir/p.yaml:1:1: config/type: The file is null; it takes a map of keys.']],
+    [
+      'an empty file',
+      '',
+      [
+        'dir/p.yaml:1:1: config/missing: This file is empty.\n  Begin with `rlev: 1`; rlev new pipeline NAME writes one that runs.',
+      ],
+    ],
     [
       'columns that nothing adds',
       good.replace('  value: { use: value/points }\n', '').replace('through: value', 'through: prompts'),
@@ -221,7 +227,7 @@ describe('a pipeline file that cannot run', () => {
 
   it('is refused with its place: a key that stands twice', () => {
     const [first] = findings(good.replace('alpha: 10', 'alpha: 10\n    alpha: 11'));
-    expect(first).to.match(/^dir\/p\.yaml:10:5: config\/syntax: Map keys must be unique/);
+    expect(first).to.match(/^dir\/p\.yaml:10:5: config\/syntax: The key alpha stands twice/);
   });
 
   it('shows all its faults at once', () => {
