@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { RlevError } from '../core/errors.ts';
 
 /** What a person is told of an error. A coded one speaks for itself; any other is a fault of ours, stack and all. */
@@ -7,9 +8,16 @@ export function explain(error: unknown): string {
   return `rlev: an error that it did not foresee, please report it:\n${text}\n`;
 }
 
-/** 130 for a cancelled run, as a shell gives an interrupted command; 2 for wrong arguments; else 1. */
-export function exitCodeOf(error: unknown): number {
+/**
+ * For cancelled work what a shell gives a command that the signal ended: 130 for SIGINT, 143 for SIGTERM; 2 for wrong
+ * arguments; else 1.
+ */
+export function exitCodeOf(error: unknown, by: NodeJS.Signals = 'SIGINT'): number {
   if (!(error instanceof RlevError)) return 1;
-  if (error.code === 'run/cancelled') return 130;
+  if (isCancelled(error)) return 128 + constants.signals[by];
   return error.code === 'usage/arguments' ? 2 : 1;
+}
+
+export function isCancelled(error: unknown): boolean {
+  return error instanceof RlevError && error.code === 'run/cancelled';
 }

@@ -1,5 +1,12 @@
+let asking: NodeJS.Signals | undefined;
+
+/** The signal that asked the work to end; SIGINT where a reader that went away did. */
+export function askedBy(): NodeJS.Signals {
+  return asking ?? 'SIGINT';
+}
+
 /**
- * Ctrl-C as an abort signal: the first asks the work to end, a second ends the process at once, by the signal itself:
+ * Ctrl-C, or SIGTERM, as an abort signal: the first asks the work to end, a second ends the process at once, by the signal itself:
  * `process.exit` would first tear down a thread that may be inside native code. A reader that goes away
  * (`rlev train ... | head`) asks as well. `release` gives the keys back.
  */
@@ -14,7 +21,7 @@ export function onInterrupt(): { readonly signal: AbortSignal; release(): void }
     if (abort.signal.aborted) {
       release();
       process.kill(process.pid, name);
-    }
+    } else asking = name;
     abort.abort();
   };
   const gone = (): void => abort.abort();

@@ -6,7 +6,8 @@ import { auditCommand } from './audit.ts';
 import { diffCommand } from './diff.ts';
 import { evalCommand } from './eval.ts';
 import { explainCommand } from './explain.ts';
-import { exitCodeOf, explain } from './failure.ts';
+import { exitCodeOf, explain, isCancelled } from './failure.ts';
+import { askedBy } from './interrupt.ts';
 import { lintCommand } from './lint.ts';
 import { logCommand } from './log.ts';
 import { newCommand } from './new.ts';
@@ -58,7 +59,7 @@ try {
   if (commands.length === 0) process.stdout.write(welcome());
 } catch (error) {
   process.stderr.write(explain(error));
-  process.exitCode = exitCodeOf(error);
+  process.exitCode = exitCodeOf(error, askedBy());
   // a stage that did not end when it was cancelled would keep the process
-  if (exitCodeOf(error) === 130) process.exit();
+  if (isCancelled(error)) process.exit();
 }

@@ -95,6 +95,16 @@ describe('rlev', function () {
     await log.close();
   });
 
+  it('ends on SIGTERM with exit code 143, as a shell gives it', async () => {
+    const child = startRlev([
+      ...['train', 'pipelines/smoke.yaml'],
+      ...['--set', 'run.steps=500', '--run', join(folder, 'terminated')],
+    ]);
+    child.stdout.once('data', () => child.kill('SIGTERM'));
+    const [code] = await once(child, 'exit');
+    expect(code).to.equal(143);
+  });
+
   it('ends at once on a second Ctrl-C, by the signal', async () => {
     const child = startRlev([
       ...['train', 'pipelines/smoke.yaml'],
