@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { RlevError, show } from '../core/errors.ts';
@@ -40,8 +41,12 @@ export const systemProcesses: Processes = {
 
 /**
  * Takes a run directory for this process, over a lock whose owner is gone: its process ended, its pid was reused, or
- * the machine was started anew. Of another host nothing is known, so its lock stands. (Two processes that take over
- * the same stale lock at the same instant are told apart by moving it away first: only one finds it.)
+ * the machine was started anew. Of another host nothing is known, so its lock stands.
+ *
+ * A file system has no "remove it if it still says this": of two processes that find the same stale lock, the second
+ * could remove the new lock of the first. So a stale lock is removed only by who holds a second one, `lock.taking`, and
+ * only while it says what it said: its owner is gone, nobody else may remove it now, and no two locks say the same. A
+ * second lock whose owner stopped in between is stale itself and taken over likewise.
  *
  * @returns what gives the directory free again.
  * @throws RlevError `run/locked` with the owner's pid and host.
@@ -52,24 +57,17 @@ export async function takeLock(
   processes: Processes = systemProcesses,
 ): Promise<() => Promise<void>> {
   const self = processes.self();
-  const content = `${JSON.stringify(self)}\n`;
+  const content = `${JSON.stringify({ ...self, id: randomUUID() })}\n`;
   while (!(await files.claim(path, content))) {
     const found = await readOwner(files, path);
     if (!found) continue;
     if (!isStale(found.owner, self, processes)) throw locked(path, found.owner);
-    const aside = `${path}.stale.${self.pid}`;
+    const release = await takeLock(files, `${path}.taking`, processes);
     try {
-      await files.rename(path, aside);
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') continue;
-      throw error;
+      if ((await readOwner(files, path))?.text === found.text) await files.remove(path);
+    } finally {
+      await release();
     }
-    const moved = await readOwner(files, aside);
-    if (moved && moved.text !== found.text) {
-      await files.rename(aside, path);
-      throw locked(path, moved.owner);
-    }
-    await files.remove(aside);
   }
   return () => files.remove(path);
 }
@@ -90,15 +88,22 @@ function isStale(owner: LockOwner, self: LockOwner, processes: Processes): boole
   return !processes.runs(owner);
 }
 
+/** No lock is longer, in bytes. */
+const longest = 4096;
+
 async function readOwner(
   files: LogFiles,
   path: string,
 ): Promise<{ text: string; owner: LockOwner } | undefined> {
-  const size = await files.size(path);
-  if (size === undefined) return undefined;
-  const text = new TextDecoder().decode(await files.read(path, 0, size));
+  let text: string;
   try {
-    const owner = JSON.parse(text) as LockOwner;
+    text = new TextDecoder().decode(await files.read(path, 0, longest));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    const { id, ...owner } = JSON.parse(text) as LockOwner & { readonly id: string };
     if (Number.isInteger(owner.pid) && typeof owner.host === 'string') return { text, owner };
   } catch {
     // falls through to the error below, which shows what the file holds

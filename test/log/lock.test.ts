@@ -2,10 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { expect } from 'chai';
+import * as fc from 'fast-check';
 import { RlevError } from '../../src/core/errors.ts';
 import { nodeFiles } from '../../src/log/files.ts';
 import { type LockOwner, type Processes, systemProcesses, takeLock } from '../../src/log/lock.ts';
 import { FakeFiles } from './fake-files.ts';
+import { interleavings } from './interleavings.ts';
 import { scratch } from './scratch.ts';
 
 const first: LockOwner = { pid: 11, started: '100', boot: 'boot-1', host: 'alpha' };
@@ -44,7 +46,7 @@ describe('log/lock', () => {
       const files = new FakeFiles();
       await takeLock(files, '/lock', as(first));
       await takeLock(files, '/lock', as(taker, running));
-      expect(JSON.parse(new TextDecoder().decode(files.content('/lock')))).to.deep.equal(taker);
+      expect(JSON.parse(new TextDecoder().decode(files.content('/lock')))).to.include(taker);
       expect(files.paths()).to.deep.equal(['/lock']);
     });
   }
@@ -69,6 +71,10 @@ describe('log/lock', () => {
     const taken = await Promise.allSettled(takers.map((t) => takeLock(nodeFiles(), lock, as(t, takers))));
     expect(taken.filter((t) => t.status === 'fulfilled')).to.have.length(1);
     expect(await readdir(path('.'))).to.deep.equal(['lock']);
+  });
+
+  it('is held by one process at a time, whatever the order of their steps and wherever they stop', async () => {
+    await fc.assert(interleavings, { numRuns: 300 });
   });
 
   it('knows which processes of this machine run', async () => {
