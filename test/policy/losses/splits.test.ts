@@ -134,7 +134,7 @@ describe('policy/losses, whatever the micro-batches, their padding and the order
     it(`${use} ${JSON.stringify(own)} keeps its loss and gradient, by every aggregation`, async () => {
       for (const aggregate of aggregations) {
         const property = fc.asyncProperty(draw, (drawn) => check(use, own, aggregate, drawn));
-        await fc.assert(property, { numRuns: 2 });
+        await fc.assert(property, { numRuns: 1 });
       }
     });
   }
