@@ -31,6 +31,9 @@ const homes: Record<string, readonly string[]> = {
   '@tensorflow/tfjs': ['engine', 'policy', 'losses.ts'],
   'onnxruntime-node': ['engine'],
   yargs: ['cli'],
+  vega: ['report'],
+  'vega-lite': ['report'],
+  'ml-matrix': ['stages'],
 };
 
 const entries = ['index.ts', 'losses.ts', 'testing/index.ts', 'cli/main.ts'];

@@ -1,0 +1,172 @@
+import { extname, relative, resolve as resolvePath } from 'node:path';
+import { RlevError } from '../../core/errors.ts';
+import type { Policy } from '../../core/services.ts';
+import type { Dataset, MapStage, SourceStage, StageSetup, ValueScale } from '../../core/stage.ts';
+import { readPolicy } from '../../policy/read-policy.ts';
+import { createStage as createAlone } from '../../stages/create-stage.ts';
+import { exam } from '../../stages/prompts/exam.ts';
+import { rlev } from '../../stages/reward/rlev.ts';
+import { column } from '../../stages/value/column.ts';
+import { points } from '../../stages/value/points.ts';
+import { type Signal, valuesOver } from '../../stages/value/signals.ts';
+import { type LoadOptions, loadPipeline, type Pipeline } from '../file/resolve.ts';
+import type { PlacedStage } from '../file/resolve-stage.ts';
+import { createStage, setupOf } from '../run/assemble.ts';
+
+/** What the questions of a pipeline or of a data file are worth, and how a reward scales that. */
+export interface FileValues {
+  /** The file of the questions, as far as it is known. */
+  readonly data: string;
+  /** What gives the values: `value/points`. */
+  readonly use: string;
+  /** v(x), one a question. */
+  readonly values: Float64Array;
+  /** Absent where no stage scales rewards by value. */
+  readonly scale: ValueScale | undefined;
+}
+
+export interface FileValuesOptions extends LoadOptions {
+  /** Steepness of s(x), instead of the pipeline's. */
+  readonly alpha?: number;
+  /** Of a data file: the column that holds values, normalised as value/column does; by default points / exam_total. */
+  readonly column?: string;
+  readonly normalise?: string;
+  notice(message: string): void;
+}
+
+/**
+ * The values of all questions that a pipeline trains on, as its value stage gives them, or of a data file (.jsonl or
+ * .csv). Of the policy no more than its tokenizer is read, and that only for a chat template.
+ *
+ * @throws RlevError as `loadPipeline` and the stages; `usage/arguments` for a pipeline without values, or whose values
+ *   depend on responses, and for options that do not fit the file
+ */
+export async function valuesOf(file: string, options: FileValuesOptions): Promise<FileValues> {
+  return /\.ya?ml$/i.test(file) ? ofPipeline(file, options) : ofData(file, options);
+}
+
+async function ofPipeline(file: string, options: FileValuesOptions): Promise<FileValues> {
+  if (options.column !== undefined || options.normalise !== undefined) {
+    throw new RlevError({
+      code: 'usage/arguments',
+      message: '--column and --normalise are for a data file; a pipeline says itself what its values are.',
+      help: 'Try another: --set stages.value.use=value/column --set stages.value.column=data.money',
+    });
+  }
+  const pipeline = await loadPipeline(file, options);
+  const added = pipeline.stages.findLast(addsValue);
+  if (added?.definition.kind !== 'map') {
+    throw new RlevError({
+      code: 'usage/arguments',
+      message: `${file} has no stage that gives values.`,
+      value: file,
+      help: 'Name a pipeline with a value stage, such as value: { use: value/points }.',
+    });
+  }
+  const policy = await lazyPolicy(pipeline);
+  const setup = (stage: PlacedStage): StageSetup => setupOf(pipeline, stage, policy, options);
+  const [first] = pipeline.stages;
+  const source = await createStage(first!, setup(first!));
+  const made = await createStage(added, setup(added));
+  try {
+    const dataset = await (source.stage as SourceStage).dataset();
+    await made.stage.prepare?.(dataset);
+    const signal = { definition: added.definition, params: added.params, stage: made.stage as MapStage };
+    const values = await valuesIn(signal, dataset);
+    const data = relative('.', dataset.place(0).file);
+    return { data, use: added.use, values, scale: scaleIn(pipeline, options.alpha) };
+  } finally {
+    await Promise.allSettled([source, made].map(async ({ stage }) => stage.close?.()));
+  }
+}
+
+function addsValue({ definition, params }: PlacedStage): boolean {
+  return definition.kind === 'map' && definition.adds(params).includes('value');
+}
+
+async function valuesIn(signal: Signal, dataset: Dataset): Promise<Float64Array> {
+  const values = await valuesOver(signal, dataset);
+  if (values) return values;
+  throw new RlevError({
+    code: 'usage/arguments',
+    message: `The values of ${signal.definition.name} depend on responses, and are not known before a run.`,
+    value: signal.definition.name,
+    help: 'They are recorded: rlev log cat RUN@STEP/STAGE.',
+  });
+}
+
+/** The scale of the stage that scales rewards by value, with another alpha where one is asked for. */
+function scaleIn({ stages }: Pipeline, alpha: number | undefined): ValueScale | undefined {
+  const scales = ({ definition, params }: PlacedStage): ValueScale | undefined =>
+    definition.kind === 'map' ? definition.scalesReward?.(params) : undefined;
+  const stage = stages.findLast(scales);
+  if (alpha === undefined) return stage && scales(stage);
+  if (!stage) return publishedScale(alpha);
+  const params = stage.definition.params.safeParse({ ...(stage.params as object), alpha });
+  if (params.success) return scales({ ...stage, params: params.data });
+  throw new RlevError({
+    code: 'usage/arguments',
+    message: `${stage.use} takes no alpha of ${alpha}.`,
+    value: alpha,
+    place: stage.place,
+    help: params.error.issues[0]!.message,
+  });
+}
+
+function publishedScale(alpha: number | undefined): ValueScale {
+  const params = rlev.params.safeParse(alpha === undefined ? {} : { alpha });
+  if (params.success) return rlev.scalesReward!(params.data)!;
+  throw new RlevError({
+    code: 'usage/arguments',
+    message: `alpha is a number of 0 or more, not ${alpha}.`,
+    value: alpha,
+  });
+}
+
+async function ofData(file: string, options: FileValuesOptions): Promise<FileValues> {
+  if (!['.jsonl', '.csv'].includes(extname(file).toLowerCase())) {
+    throw new RlevError({
+      code: 'usage/arguments',
+      message: `${file} is neither a pipeline (.yaml) nor a file of questions (.jsonl, .csv).`,
+      value: file,
+    });
+  }
+  const { alpha, normalise, notice } = options;
+  const setup = { place: { file: '--column' }, resolve: (path: string) => resolvePath(path), notice };
+  const scale = publishedScale(alpha);
+  const source = await createAlone(exam, { file }, setup);
+  const dataset = await source.dataset();
+  if (options.column === undefined && normalise === undefined) {
+    const stage = (await createAlone(points, {}, setup)) as unknown as MapStage;
+    const values = await valuesIn({ definition: points as never, params: {}, stage }, dataset);
+    return { data: file, use: points.name, values, scale };
+  }
+  const params = { column: options.column ?? 'points', ...(normalise !== undefined && { normalise }) };
+  const stage = await createAlone(column, params, setup);
+  await stage.prepare!(dataset);
+  const signal = {
+    definition: column as never,
+    params: column.params.parse(params),
+    stage: stage as MapStage,
+  };
+  return { data: file, use: column.name, values: await valuesIn(signal, dataset), scale };
+}
+
+/** The policy without weights, read at once and missed only where a stage asks for it. */
+async function lazyPolicy({ policy: section, base }: Pipeline): Promise<() => Policy | undefined> {
+  if (!section) return () => undefined;
+  const folder = section.tokenizer ?? section.from;
+  try {
+    const policy = await readPolicy({
+      ...(section.from !== undefined && { from: resolvePath(base, section.from) }),
+      ...(section.init && { init: { ...section.init, kvHeads: section.init.kvHeads ?? section.init.heads } }),
+      ...(folder !== undefined &&
+        section.tokenizer !== undefined && { tokenizer: resolvePath(base, folder) }),
+    });
+    return () => policy as Policy;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
+}
