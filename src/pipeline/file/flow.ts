@@ -17,6 +17,24 @@ export function checkFlow(stages: readonly (ResolvedStage | undefined)[], catalo
   return [...orderErrors(stages), ...columnErrors(stages, catalogue)];
 }
 
+/** An evaluation asks its questions once. */
+export function checkEvaluation(
+  id: string,
+  stages: readonly (ResolvedStage | undefined)[],
+  place: Place,
+): RlevError[] {
+  return stages.flatMap((stage) => {
+    if (!stage || !asksForRounds(stage)) return [];
+    return new RlevError({
+      code: 'config/order',
+      message: `The evaluation ${id} would sample on at ${stage.id} (${stage.use}): it asks its questions once.`,
+      value: stage.use,
+      place,
+      help: `Take the stage out of it: stages: { ${stage.id}: remove }.`,
+    });
+  });
+}
+
 /** The columns that a stage needs and adds. */
 export function columnsOf({ definition, params }: ResolvedStage): {
   readonly needs: readonly ColumnName[];

@@ -86,7 +86,11 @@ export async function pipelineJsonSchema(catalogue: Catalogue): Promise<JsonSche
       },
       evaluation: {
         type: 'object',
-        properties: { every, through, stages: mapOf(ref('patch'), 'changes to the stages above, by id') },
+        properties: {
+          every,
+          through,
+          stages: mapOf({ anyOf: [{ const: removed }, ref('patch')] }, 'changes to the stages above, by id'),
+        },
         additionalProperties: false,
       },
       ...Object.fromEntries(perStage.map(([name, { required, ...schema }]) => [name, schema])),

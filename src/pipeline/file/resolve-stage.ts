@@ -4,7 +4,7 @@ import { type Place, RlevError, show } from '../../core/errors.ts';
 import type { Catalogue, StageDefinition } from '../../core/stage.ts';
 import { dotted, findings } from './findings.ts';
 import type { Located, Path } from './located.ts';
-import { patchStage } from './merge.ts';
+import { patchStage, removed } from './merge.ts';
 import { movedTo, namesModule } from './own-stages.ts';
 import { keysAt, type PipelineFile, pathKeys } from './schema.ts';
 
@@ -50,7 +50,7 @@ export function resolveStages(resolving: Resolving, ids: readonly string[]): (Pl
   return ids.map((id) => resolveStage(resolving, id));
 }
 
-/** The stages of an evaluation: those above up to `through`, patched by id. */
+/** The stages of an evaluation: those above up to `through`, patched or removed by id. */
 export function resolveBranch(
   resolving: Resolving,
   id: string,
@@ -73,16 +73,27 @@ export function resolveBranch(
   };
   requireId(through, source.placeOf([...at, 'through']));
   for (const stage of Object.keys(stages)) requireId(stage, source.placeOfKey([...at, 'stages', stage]));
+  const part = ids.slice(0, ids.indexOf(through) + 1).filter((stage) => stages[stage] !== removed);
+  if (stages[through] === removed) {
+    errors.push(
+      new RlevError({
+        code: 'config/order',
+        message: `${through} is the last stage of evaluate.${id}, and cannot be removed from it.`,
+        value: through,
+        place: source.placeOf([...at, 'stages', through]),
+        help: 'Name an earlier stage in `through`.',
+      }),
+    );
+  }
   const dropped: string[] = [];
   const patched = ids
-    .filter((stage) => stages[stage] !== undefined)
+    .filter((stage) => stages[stage] !== undefined && stages[stage] !== removed)
     .reduce(
       (result, stage) =>
         patchStage(result, ['stages', stage], source, [...at, 'stages', stage], catalogue, dropped),
       source,
     );
   resolving.notices.push(...dropped.map((notice) => `In evaluate.${id}, ${notice.replace(/^stages\./, '')}`));
-  const part = ids.slice(0, ids.indexOf(through) + 1);
   return {
     id,
     every,

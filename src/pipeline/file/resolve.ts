@@ -7,7 +7,7 @@ import { compose } from './compose.ts';
 import { checkCritic } from './critic.ts';
 import type { Environment } from './environment.ts';
 import { findings } from './findings.ts';
-import { checkFlow } from './flow.ts';
+import { checkEvaluation, checkFlow } from './flow.ts';
 import type { Located } from './located.ts';
 import { override } from './override.ts';
 import { ownStages } from './own-stages.ts';
@@ -157,7 +157,8 @@ export function inspectPipeline(text: string, file: string, options: LoadOptions
   errors.push(...policyErrors(policy, source));
   errors.push(...checkCritic([...stages, ...branches.flatMap((b) => b.stages)], policy));
   errors.push(...checkFlow(stages, catalogue));
-  for (const branch of branches) errors.push(...checkFlow(branch.stages, catalogue));
+  for (const { id, stages, place } of branches)
+    errors.push(...checkFlow(stages, catalogue), ...checkEvaluation(id, stages, place));
   const resolved = {
     run: config.run,
     policy,

@@ -104,7 +104,9 @@ export const pipelineSchema = z.strictObject({
           .optional()
           .describe('steps between evaluations; also before the first and after the last'),
         through: z.string().describe('id of the last stage that takes part'),
-        stages: z.record(z.string(), z.looseObject({ use: z.string().optional() })).default({}),
+        stages: z
+          .record(z.string(), z.union([z.looseObject({ use: z.string().optional() }), z.literal('remove')]))
+          .default({}),
       }),
     )
     .default({}),

@@ -1,3 +1,4 @@
+import { removed } from './merge.ts';
 import type { ResolvedBranch, ResolvedStage } from './resolve-stage.ts';
 import type { PipelineFile, PolicySection } from './schema.ts';
 
@@ -12,6 +13,12 @@ export interface Resolved {
 export function pipelineData({ run, policy, stages, evaluate }: Resolved, base: string): object {
   const plain = (list: readonly ResolvedStage[]): Record<string, unknown> =>
     Object.fromEntries(list.map((s) => [s.id, { use: s.use, ...(s.params as object) }]));
+  const changed = (branch: ResolvedBranch): Record<string, unknown> => {
+    const kept = plain(branch.stages);
+    const last = stages.findIndex(({ id }) => id === branch.stages.at(-1)!.id);
+    const gone = stages.slice(0, last).filter(({ id }) => !(id in kept));
+    return { ...kept, ...Object.fromEntries(gone.map(({ id }) => [id, removed])) };
+  };
   return {
     rlev: 1,
     base,
@@ -22,7 +29,7 @@ export function pipelineData({ run, policy, stages, evaluate }: Resolved, base: 
       evaluate: Object.fromEntries(
         evaluate.map((b) => [
           b.id,
-          { ...(b.every && { every: b.every }), through: b.stages.at(-1)!.id, stages: plain(b.stages) },
+          { ...(b.every && { every: b.every }), through: b.stages.at(-1)!.id, stages: changed(b) },
         ]),
       ),
     }),

@@ -32,6 +32,23 @@ export const evaluatesTrainingData: Rule = ({ pipeline }) => {
   });
 };
 
+/** A select that reads the verdicts leaves questions of which the accuracy is known beforehand. */
+export const evaluatesSelection: Rule = ({ pipeline: { evaluate, source } }) =>
+  evaluate.flatMap(({ id, stages }): Finding[] =>
+    stages.flatMap((stage): Finding[] => {
+      if (stage.definition.kind !== 'select' || !columnsOf(stage).needs.includes('correct')) return [];
+      return [
+        {
+          severity: 'warning',
+          code: 'evaluate/selects',
+          place: source.placeOfKey(['evaluate', id]),
+          message: `The evaluation ${id} passes through ${stage.id} (${stage.use}), which drops questions by their verdicts: what is left does not measure the policy.`,
+          help: `Take the stage out of it: stages: { ${stage.id}: remove }.`,
+        },
+      ];
+    }),
+  );
+
 /** An evaluation that says nothing of sampling inherits that of training: noise, and several times the work. */
 export const evaluatesAsTraining: Rule = ({ pipeline: { stages, evaluate, source } }) => {
   if (!stages.some(({ definition }) => definition.kind === 'update')) return [];

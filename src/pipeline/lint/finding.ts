@@ -20,6 +20,7 @@ export const lintCodes = {
   'setting/never': 'Something is to happen later than the run ends, or a response does.',
   'setting/doubtful': 'A setting that does something else than it seems to.',
   'evaluate/as-training': 'An evaluation samples as training does.',
+  'evaluate/selects': 'An evaluation drops questions by their verdicts.',
   'evaluate/training-data': 'An evaluation asks the questions that are trained on.',
 } as const;
 

@@ -8,7 +8,12 @@ import {
 } from '../file/resolve.ts';
 import { readTests } from '../tests/read.ts';
 import { untrainedCritic, unusedCritic } from './critic.ts';
-import { evaluatesAsTraining, evaluatesTrainingData, evaluationLacksColumns } from './evaluations.ts';
+import {
+  evaluatesAsTraining,
+  evaluatesSelection,
+  evaluatesTrainingData,
+  evaluationLacksColumns,
+} from './evaluations.ts';
 import { errorFindings, type Finding, sorted } from './finding.ts';
 import { greedyMissing, greedyNotDropped, greedyUnread } from './greedy-rows.ts';
 import { partsOf } from './parts.ts';
@@ -49,6 +54,7 @@ const rules: readonly Rule[] = [
   unusedCritic,
   evaluatesTrainingData,
   evaluatesAsTraining,
+  evaluatesSelection,
 ];
 
 /**

@@ -187,4 +187,24 @@ describe('a step that is sampled in rounds', function () {
     );
     expect(error.message).to.include('more (select/signal) asks for more rounds');
   });
+
+  it('is for training: an evaluation takes the stage out', () => {
+    const branch = 'evaluate={held: {through: value, stages: {rollout: {samples: 1}}}}';
+    expect(() => pipelineWith(branch)).to.throw(/The evaluation held would sample on at signal/);
+    const out = 'evaluate.held.stages.signal=remove';
+    const pipeline = pipelineWith(branch, out);
+    const written = resolvePipeline(pipeline.toYaml('.'), join(folder, 'w.yaml'), { catalogue });
+    for (const { evaluate, stages } of [pipeline, written]) {
+      expect(stages.map(({ id }) => id)).to.include('signal');
+      expect(evaluate[0]!.stages.map(({ id }) => id)).to.deep.equal([
+        'prompts',
+        'rollout',
+        'verify',
+        'value',
+      ]);
+    }
+    expect(() => pipelineWith(branch, out, 'evaluate.held.stages.value=remove')).to.throw(
+      /value is the last stage of evaluate.held/,
+    );
+  });
 });
