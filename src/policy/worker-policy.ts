@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { RlevError } from '../core/errors.ts';
+import { RlevError, reasonOf } from '../core/errors.ts';
 import type { Policy, Tokenizer } from '../core/services.ts';
 import type { PolicyOptions } from './policy-options.ts';
 import { openPolicyTokenizer } from './policy-tokenizer.ts';
@@ -12,8 +12,8 @@ import type { Answer, Call, CallName, Opened, PolicyCalls } from './worker-proto
  * thread. A process may end while the policy is open and idle.
  *
  * @param signal ends the opening
- * @throws RlevError as `openLocalPolicy` does; `run/cancelled` when the signal fires; `engine/failed` where the thread ends by itself, from every call
- *   that is under way and every later one
+ * @throws RlevError as `openLocalPolicy` does; `run/cancelled` when the signal fires; `engine/failed` where the thread
+ *   ends by itself or an answer of it cannot be read, from every call that is under way and every later one
  */
 export async function openWorkerPolicy(options: PolicyOptions, signal?: AbortSignal): Promise<Policy> {
   if (signal?.aborted) throw openingCancelled();
@@ -84,6 +84,8 @@ class PolicyThread {
     this.opened = this.#answer(this.#calls++, shareSignal());
     this.#worker.on('message', (answer: Answer) => this.#settle(answer));
     this.#worker.on('error', (cause) => this.#fail(threadFailed(cause)));
+    // an answer that cannot be read, and nobody can tell of which call: nothing would ever settle it
+    this.#worker.on('messageerror', (cause) => void this.end(unreadable(cause)));
     this.#worker.on('exit', (code) => this.#fail(threadEnded(code)));
   }
 
@@ -154,7 +156,16 @@ function openingCancelled(): RlevError {
 function threadFailed(cause: unknown): RlevError {
   return new RlevError({
     code: 'engine/failed',
-    message: `The policy's thread failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+    message: `The policy's thread failed: ${reasonOf(cause)}`,
+    cause,
+  });
+}
+
+function unreadable(cause: unknown): RlevError {
+  return new RlevError({
+    code: 'engine/failed',
+    message: `An answer of the policy's thread could not be read: ${reasonOf(cause)}`,
+    help: 'It may have run out of memory: lower policy.maxRows or policy.tokenBudget.',
     cause,
   });
 }

@@ -18,6 +18,10 @@ async function serve(port: MessagePort, options: PolicyOptions): Promise<void> {
     port.close();
     return;
   }
+  // a call that cannot be read cannot be answered: the thread fails, and with it every call
+  port.on('messageerror', (cause) => {
+    throw cause;
+  });
   port.on('message', async ({ id, name, argument, flag }: Call) => {
     let answer: Answer;
     try {

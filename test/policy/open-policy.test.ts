@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { promisify } from 'node:util';
+import { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import { raggedInt32, rowOf } from '../../src/core/columns.ts';
 import { RlevError } from '../../src/core/errors.ts';
@@ -196,6 +198,30 @@ describe('policy/open-policy', () => {
     }
     expect((await rejection(policy.trainer.publish())).message).to.contain('exit code 3');
     await policy.close();
+  });
+
+  it('fails every pending and later call when an answer of the thread cannot be read', async () => {
+    const started: Worker[] = [];
+    const post = Worker.prototype.postMessage;
+    Worker.prototype.postMessage = function (this: Worker, ...args) {
+      started.push(this);
+      return post.apply(this, args);
+    };
+    try {
+      const policy = await openPolicy(options);
+      const calls = [policy.sampler.sample(sampleRequest(policy, 0)), policy.trainer.publish()];
+      const ended = once(started[0]!, 'exit');
+      started[0]!.emit('messageerror', new Error('Array buffer allocation failed'));
+      for (const call of [...calls, policy.trainer.publish()]) {
+        const error = await rejection(call);
+        expect(error.code).to.equal('engine/failed');
+        expect(error.message).to.contain('Array buffer allocation failed');
+      }
+      await ended;
+      await policy.close();
+    } finally {
+      Worker.prototype.postMessage = post;
+    }
   });
 
   it('lets the process end while it is open and idle', async () => {
