@@ -1,5 +1,5 @@
 import { RlevError } from '../../core/errors.ts';
-import type { ResolvedStage } from './resolve-stage.ts';
+import type { PlacedStage, ResolvedStage } from './resolve-stage.ts';
 import type { PolicySection } from './schema.ts';
 
 /** Whether a stage asks the critic for something, or trains it, as its definition declares. */
@@ -11,7 +11,7 @@ export function criticUse({ definition, params }: ResolvedStage): 'reads' | 'tra
 
 /** Stages that use a critic, where the pipeline's policy has none. */
 export function checkCritic(
-  stages: readonly (ResolvedStage | undefined)[],
+  stages: readonly (PlacedStage | undefined)[],
   policy: PolicySection | undefined,
 ): RlevError[] {
   if (policy?.critic) return [];
@@ -22,7 +22,7 @@ export function checkCritic(
       code: 'config/missing',
       message: `${stage.id} (${stage.use}) ${use} a critic, and the pipeline has none.`,
       value: stage.use,
-      place: stage.place,
+      place: stage.placeOf(['use']) ?? stage.place,
       help: 'Add `critic: {}` to the section `policy`: it begins with the weights of the policy.',
     });
   });

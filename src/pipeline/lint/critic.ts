@@ -3,11 +3,16 @@ import type { Finding } from './finding.ts';
 import type { Rule } from './rule.ts';
 
 /** Values of a critic that no update trains stay what they were at the start: 0, where it began as the policy. */
-export const untrainedCritic: Rule = ({ pipeline }) => {
+export const untrainedCritic: Rule = ({ pipeline, alternatives }) => {
   const { stages, policy } = pipeline;
   const update = stages.find(({ definition }) => definition.kind === 'update');
   if (!policy?.critic || !update || stages.some((stage) => criticUse(stage) === 'trains')) return [];
   const from = policy.critic.from;
+  const able = alternatives.filter((d) => d.kind === 'update' && d.trainsCritic).map((d) => d.name);
+  const help =
+    update.definition.kind === 'update' && update.definition.trainsCritic
+      ? `Add critic: {} to the parameters of ${update.id}, which then trains it on the returns.`
+      : `Take an update that trains a critic: ${able.join(', ')}.`;
   return stages.flatMap((stage): Finding[] => {
     if (criticUse(stage) !== 'reads') return [];
     const values =
@@ -20,7 +25,7 @@ export const untrainedCritic: Rule = ({ pipeline }) => {
         code: 'critic/untrained',
         place: stage.placeOf(['use']) ?? stage.place,
         message: `${stage.use} asks a critic that no update trains, ${values}.`,
-        help: `Train it: critic: {} of ${update.id}, where ${update.use} takes it.`,
+        help,
       },
     ];
   });
