@@ -308,6 +308,17 @@ describe('policy/trainer', () => {
     await Promise.all([trainer.close(), resumed.close()]);
   });
 
+  it('moves the reference by a share of its weights, again from where it is', async () => {
+    const trainer = await open(engine, model);
+    let expected = trainer.reference.slice();
+    for (let step = 0; step < 2; step++) {
+      await trainer.train({ ...request, referenceEvery: 1, referenceMixup: 0.6 });
+      expected = trainer.current.map((w, i) => Math.fround(0.6 * w + 0.4 * expected[i]!));
+      expect(largestDifference(trainer.reference, expected)).to.be.at.most(1e-9);
+    }
+    await trainer.close();
+  });
+
   it('refuses a checkpoint of another model, or one whose weights have changed', async () => {
     const directory = await temporary();
     const trainer = await open(engine, model);
