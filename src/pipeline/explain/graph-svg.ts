@@ -1,14 +1,20 @@
 import type { Graph } from './graph.ts';
 
-const box = { x: 96, width: 220, height: 46 };
+const size = { width: 230, height: 46 };
+/** Left of the boxes for each line that runs back. */
+const credit = 34;
 const top = 56;
 const line = 20;
 const lane = 14;
-const colours = ['#0b6e99', '#b5541c', '#2f7d32', '#7b3fa0', '#9a6b00', '#a8324a', '#37548f', '#5f6b1f'];
+const colours = [
+  ...['#0b6e99', '#b5541c', '#2f7d32', '#7b3fa0', '#9a6b00', '#a8324a'],
+  ...['#37548f', '#5f6b1f', '#00796b', '#8d4a6e', '#6d4c41', '#455a64'],
+];
 
 interface Row {
   readonly id: string;
   readonly use: string;
+  readonly note: string;
   readonly y: number;
   /** One line an edge that ends here; the stage's own columns leave below them. */
   readonly entries: readonly { readonly from: string; readonly text: string; readonly y: number }[];
@@ -21,6 +27,7 @@ interface Row {
  */
 export function graphSvg(graph: Graph, title: string): string {
   const rows = rowsOf(graph);
+  const box = { x: 28 + graph.credits.length * credit, ...size };
   const sources = graph.stages.map((s) => s.id).filter((id) => graph.edges.some((e) => e.from === id));
   const laneX = (id: string): number => box.x + box.width + 22 + sources.indexOf(id) * lane;
   const colourOf = (id: string): string => colours[sources.indexOf(id) % colours.length]!;
@@ -46,16 +53,21 @@ export function graphSvg(graph: Graph, title: string): string {
         `<text x="${labelX}" y="${y + 4}" fill="${colourOf(from)}">${xml(text)}</text>`,
       ]),
     ),
-    ...rows.map(({ id, use, y, bottom }) => {
+    ...rows.map(({ id, use, note, y, bottom }) => {
       const height = bottom - y;
       return [
         `<rect x="${box.x}" y="${y}" width="${box.width}" height="${height}" rx="6" fill="#f4f6f8" stroke="#3a4650"/>`,
         `<text x="${box.x + 12}" y="${y + height / 2 - 4}" font-weight="600">${xml(id)}</text>`,
         `<text x="${box.x + 12}" y="${y + height / 2 + 13}" fill="#3a4650">${xml(use)}</text>`,
+        ...(note
+          ? [
+              `<text x="${box.x + box.width - 12}" y="${y + height / 2 - 4}" text-anchor="end" font-size="10" font-style="italic" fill="#5b6770">${xml(note)}</text>`,
+            ]
+          : []),
       ].join('\n');
     }),
     ...graph.credits.map(({ from, to, label }, i) => {
-      const x = box.x - 22 - i * 34;
+      const x = box.x - 22 - i * credit;
       const start = middle(rows.find((row) => row.id === from)!) + i * 10;
       const end = middle(rows.find((row) => row.id === to)!);
       const centre = (start + end) / 2;
@@ -68,9 +80,7 @@ export function graphSvg(graph: Graph, title: string): string {
       (note, i) => `<text x="${box.x}" y="${below + i * line + 8}" fill="#3a4650">${xml(note)}</text>`,
     ),
   ];
-  // there is room for two lines on the left
-  const left = Math.max(0, graph.credits.length - 2) * 34;
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${left + width}" height="${height}" viewBox="${-left} 0 ${left + width} ${height}" font-family="ui-monospace, Menlo, Consolas, monospace" font-size="11.5" fill="#14191d" role="img">
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="ui-monospace, Menlo, Consolas, monospace" font-size="11.5" fill="#14191d" role="img">
 <title>${xml(title)}</title>
 <defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M 0 0 L 8 4 L 0 8 z" fill="context-stroke"/></marker></defs>
 ${parts.join('\n')}
@@ -80,13 +90,14 @@ ${parts.join('\n')}
 
 function rowsOf({ stages, edges }: Graph): Row[] {
   let y = top;
-  return stages.map(({ id, use }) => {
+  return stages.map(({ id, use, note }) => {
     const incoming = edges.filter((edge) => edge.to === id);
-    const height = Math.max(box.height, incoming.length * line + 16);
+    const height = Math.max(size.height, incoming.length * line + 16);
     const start = y + 14;
     const row = {
       id,
       use,
+      note,
       y,
       bottom: y + height,
       entries: incoming.map(({ from, columns }, i) => ({

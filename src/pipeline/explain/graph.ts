@@ -11,7 +11,12 @@ export interface Edge {
 
 /** A pipeline as a picture shows it. */
 export interface Graph {
-  readonly stages: readonly { readonly id: string; readonly use: string }[];
+  readonly stages: readonly {
+    readonly id: string;
+    readonly use: string;
+    /** What it does with rows, where it is not to add columns to them: `source`, `8 rows of each`, `select`, `update`. */
+    readonly note: string;
+  }[];
   /** In order of the reading stage, then of the one that adds. */
   readonly edges: readonly Edge[];
   /**
@@ -24,7 +29,7 @@ export interface Graph {
 
 export function graphOf({ stages, evaluate, run }: Pipeline): Graph {
   return {
-    stages: stages.map(({ id, use }) => ({ id, use })),
+    stages: stages.map((stage) => ({ id: stage.id, use: stage.use, note: noteOf(stage) })),
     edges: edgesOf(stages),
     credits: creditsOf(stages, run.inFlight),
     evaluations: evaluate.map((branch) => {
@@ -35,6 +40,12 @@ export function graphOf({ stages, evaluate, run }: Pipeline): Graph {
       };
     }),
   };
+}
+
+function noteOf({ definition, params }: PlacedStage): string {
+  if (definition.kind !== 'map') return definition.kind;
+  const rows = definition.expands?.(params) ?? 1;
+  return rows === 1 ? '' : `${rows} rows of each`;
 }
 
 function edgesOf(stages: readonly PlacedStage[]): Edge[] {
@@ -74,7 +85,7 @@ function creditsOf(stages: readonly PlacedStage[], inFlight: number): Graph['cre
 export function mermaid({ stages, edges, credits, evaluations }: Graph): string {
   const name = (id: string): string => `s_${id.replaceAll('-', '_')}`;
   const lines = [
-    ...stages.map(({ id, use }) => `${name(id)}["${id}<br/>${use}"]`),
+    ...stages.map(({ id, use, note }) => `${name(id)}["${id}<br/>${use}${note && `<br/><i>${note}</i>`}"]`),
     ...edges.map(({ from, to, columns }) => `${name(from)} -->|"${columns.join('<br/>')}"| ${name(to)}`),
     ...credits.map(({ from, to, label }) => `${name(from)} -. "${label}" .-> ${name(to)}`),
     ...evaluations.map(({ id, label }) => `e_${id.replaceAll('-', '_')}(["evaluate ${id}<br/>${label}"])`),

@@ -62,7 +62,7 @@ describe('explain', () => {
     const text = explainPipeline(load(''));
     expect(text).to.include(
       [
-        '  # Reward of a response: s(x) = 1 + min(alpha * v(x), clip) times its correctness.',
+        `  # ${builtInStages.get('reward/rlev')!.summary}`,
         '  # reads value from value; correct from verify',
         '  # adds scale, reward',
         '  reward:',
@@ -86,6 +86,10 @@ describe('explain', () => {
       ['optimize', 'prompts'],
       ['optimize', 'rollout'],
     ]);
+    const notes = graph.stages.filter(({ note }) => note !== '').map(({ id, note }) => `${id}: ${note}`);
+    expect(notes[0]).to.equal('prompts: source');
+    expect(notes[1]).to.match(/^rollout: \d rows of each$/);
+    expect(notes.at(-1)).to.equal('optimize: update');
     expect(mermaid(graph))
       .to.match(/^flowchart TB\n/)
       .and.to.include('s_verify -->|"correct"| s_reward');
