@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { dirname, join, resolve as resolvePath } from 'node:path';
+import { dirname, isAbsolute, join, resolve as resolvePath } from 'node:path';
 import { RlevError, show } from '../../core/errors.ts';
 import type { Catalogue } from '../../core/stage.ts';
 import type { Environment } from './environment.ts';
@@ -48,7 +48,7 @@ export function compose(
       place,
     });
   }
-  const baseFile = join(dirname(file), named);
+  const baseFile = isAbsolute(named) ? named : join(dirname(file), named);
   const chain = [...through, resolvePath(file)];
   if (chain.includes(resolvePath(baseFile))) {
     throw new RlevError({

@@ -173,6 +173,13 @@ evaluate: { heldOut: remove }`,
     ).to.throw('in a circle');
   });
 
+  it('may name the other by an absolute path', () => {
+    const pipeline = resolvePipeline(`rlev: 1\nextends: ${join(folder, 'base.yaml')}\n`, 'elsewhere.yaml', {
+      catalogue: builtInStages,
+    });
+    expect(pipeline.run.steps).to.equal(3);
+  });
+
   it('names a base that is not there', () => {
     expect(() =>
       resolvePipeline('rlev: 1\nextends: none.yaml\n', join(folder, 'b.yaml'), { catalogue: builtInStages }),
