@@ -2,9 +2,17 @@ import { z } from 'zod';
 import { type Columns, rowLength } from '../../core/columns.ts';
 import { defineMap } from '../../core/stage.ts';
 
+interface OverlongLimits {
+  readonly maxLength: number;
+  readonly buffer: number;
+  readonly penalty: number;
+  readonly capped?: boolean;
+}
+
 /**
  * The penalty for a response of `length` tokens: 0 up to maxLength - buffer, from there falling in a straight line to
- * -penalty at maxLength, and on.
+ * -penalty at maxLength; beyond it goes on falling, as in verl's code, or with `capped` stays there, as in the paper and
+ * in OpenRLHF. Sampling with maxTokens of maxLength there is no beyond.
  *
  *     min(-(length - (maxLength - buffer)) / buffer, 0) * penalty
  *
@@ -12,9 +20,10 @@ import { defineMap } from '../../core/stage.ts';
  */
 export function overlongPenalty(
   length: number,
-  { maxLength, buffer, penalty }: { maxLength: number; buffer: number; penalty: number },
+  { maxLength, buffer, penalty, capped = false }: OverlongLimits,
 ): number {
-  const over = length - (maxLength - buffer);
+  const beyond = length - (maxLength - buffer);
+  const over = capped ? Math.min(beyond, buffer) : beyond;
   return over > 0 ? (-over / buffer) * penalty : 0;
 }
 
@@ -32,6 +41,10 @@ export const overlong = defineMap({
       maxLength: z.int().min(1).describe('Tokens of the longest response: maxTokens of the rollout.'),
       buffer: z.int().min(1).describe('The last tokens of these in which the penalty grows.'),
       penalty: z.number().min(0).default(1).describe('What a response of maxLength tokens loses.'),
+      capped: z
+        .boolean()
+        .default(false)
+        .describe('A longer response loses no more than that: the paper and OpenRLHF; verl goes on.'),
       scaled: z
         .boolean()
         .default(false)

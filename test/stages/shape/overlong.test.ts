@@ -15,6 +15,14 @@ describe('shape/overlong', () => {
     expect(penalties).to.deep.equal([0, 0, -0.25, -0.5, -1]);
   });
 
+  it('is 0 at the beginning of the buffer, the penalty at the longest, and beyond it as verl or OpenRLHF has it', () => {
+    const limits = { maxLength: 20, buffer: 4, penalty: 0.5 };
+    const lengths = [16, 20, 21, 40];
+    expect(lengths.map((length) => overlongPenalty(length, limits))).to.deep.equal([0, -0.5, -0.625, -3]);
+    const capped = lengths.map((length) => overlongPenalty(length, { ...limits, capped: true }));
+    expect(capped).to.deep.equal([0, -0.5, -0.5, -0.5]);
+  });
+
   it('is added to the reward after it was scaled by value', async () => {
     const stage = await createStage(overlong, { maxLength: 4, buffer: 2, penalty: 0.5 });
     const columns = batch({ reward: [2, 1.5, 0], response_tokens: [tokens(2), tokens(3), tokens(4)] });
