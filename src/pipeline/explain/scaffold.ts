@@ -86,22 +86,31 @@ async function writeAll(files: readonly (readonly [string, string])[]): Promise<
   return files.map(([file]) => file);
 }
 
-const trainingQuestions = ['7+5', '31+18', '64+27', '125+80', '9+46', '70+35', '212+19', '58+58'];
-const heldOutQuestions = ['8+6', '42+17', '93+38', '150+75'];
+type Question = readonly [question: string, reference: string, points: number];
 
-/** One question a line, worth more the larger its numbers are. */
-function questions(exam: string, sums: readonly string[]): string {
-  return sums
-    .map((sum, i) => {
-      const terms = sum.split('+').map(Number);
-      const answer = terms.reduce((a, b) => a + b);
-      const record = {
-        id: `${exam}-${i + 1}`,
-        question: `${sum}=?`,
-        reference: String(answer),
-        points: String(answer).length * 2,
-        exam_total: 100,
-      };
+/** Of the kind that the policy of the package was trained to read. */
+const trainingQuestions: readonly Question[] = [
+  ['largest of 41,17,62?', '62', 2],
+  ['largest of 28,93,75?', '93', 2],
+  ['342 to the nearest ten?', '340', 2],
+  ['24+13+6=?', '43', 5],
+  ['17+22+9=?', '48', 5],
+  ['3 bags of 4 pens, 12 more. total?', '24', 8],
+  ['kim buys 3 hats at 7. change from 50?', '29', 8],
+  ['24 toys for 4. max loses 2. left?', '4', 9],
+];
+const heldOutQuestions: readonly Question[] = [
+  ['largest of 56,81,34?', '81', 2],
+  ['31+14+7=?', '52', 5],
+  ['4 bags of 5 figs, 8 more. total?', '28', 8],
+  ['jim buys 2 nuts at 9. change from 40?', '22', 8],
+];
+
+/** One question a line, worth more the harder it is. */
+function questions(exam: string, list: readonly Question[]): string {
+  return list
+    .map(([question, reference, points], i) => {
+      const record = { id: `${exam}-${i + 1}`, question, reference, points, exam_total: 100 };
       return `${JSON.stringify(record)}\n`;
     })
     .join('');
