@@ -223,14 +223,15 @@ function correct(
   const { weights, mask } = importanceCorrection(old, sampled, before, importance);
   const sum = (values: Float32Array): number => values.reduce((a, b) => a + b, 0);
   const tokens = Math.max(sum(before), 1);
+  const masks = importance.reject.some(({ counted }) => !counted);
   return {
     rows: {
       ...(weights && { importanceWeights: { offsets, values: weights } }),
-      ...(importance.reject.length > 0 && { lossMask: { offsets, values: mask } }),
+      ...(masks && { lossMask: { offsets, values: mask } }),
     },
     metrics: {
       ...(weights && { importance_mean: sum(weights) / tokens }),
-      ...(importance.reject.length > 0 && { rejected_fraction: 1 - sum(mask) / tokens }),
+      ...(masks && { rejected_fraction: 1 - sum(mask) / tokens }),
     },
   };
 }

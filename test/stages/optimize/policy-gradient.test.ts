@@ -72,7 +72,7 @@ describe('optimize/policy-gradient', () => {
     const { policy, stage } = await open({ kl: { coefficient: 0.01 }, entropy: { coefficient: 0.1 } });
     await stage.run(columns, stageEvent());
     const [request] = policy.trained;
-    expect(request).to.deep.include({ kl: { use: 'k2', coefficient: 0.01 }, entropy: 0.1 });
+    expect(request).to.deep.include({ kl: { use: 'k2', coefficient: 0.01, byRatio: false }, entropy: 0.1 });
     expect(request!.refLogprobs).to.equal(columns.ref_logprobs);
     const needs = (params: object) => policyGradient.needs(policyGradient.params.parse(params));
     expect(needs({ kl: {} })).to.include('ref_logprobs');
@@ -106,6 +106,22 @@ describe('optimize/policy-gradient', () => {
     expect(rejecting.policy.trained[0]).to.not.have.property('importanceWeights');
     expect(result.metrics.rejected_fraction).to.equal(0.5);
     await errorOf(() => open({ importance: {}, old: 'sampled_logprobs' }), 'config/type');
+
+    const counting = await open({
+      importance: { threshold: 'none', reject: [{ use: 'token-k1', keep: 2.5, counted: true }] },
+    });
+    await counting.stage.run(columns, stageEvent());
+    expect([...counting.policy.trained[0]!.importanceWeights!.values]).to.deep.equal([0, 1]);
+    expect(counting.policy.trained[0]).to.not.have.property('lossMask');
+  });
+
+  it('leaves out what is far from its sampler where it is told to', async () => {
+    const { policy, stage } = await open({ offPolicy: 0.5, old: 'current' });
+    await stage.run(columns, stageEvent());
+    expect(policy.trained[0]).to.include({ offPolicy: 0.5, sampledLogprobs: columns.sampled_logprobs });
+    const needs = policyGradient.needs(policyGradient.params.parse({ offPolicy: 0.5, old: 'current' }));
+    expect(needs).to.include('sampled_logprobs');
+    expect(policyGradient.params.safeParse({ offPolicy: 0 }).success).to.equal(false);
   });
 
   it('takes its ratio to the log-probabilities that it is told to', async () => {
@@ -126,7 +142,7 @@ describe('optimize/policy-gradient', () => {
   it('moves the reference where it is told to, one cohort at a time', async () => {
     const { policy, stage } = await open({ reference: { every: 20 } });
     await stage.run(columns, stageEvent());
-    expect(policy.trained[0]!.referenceEvery).to.equal(20);
+    expect(policy.trained[0]).to.include({ referenceEvery: 20, referenceMixup: 1 });
     const busy = () =>
       createStage(policyGradient, { reference: { every: 20 } }, { policy: () => policy, inFlight: 2 });
     await errorOf(busy, 'config/order');
@@ -177,7 +193,9 @@ describe('optimize/policy-gradient', () => {
       () => create({ use: './my-loss.ts#timesTwo', agregate: 1 }),
       'config/unknown-key',
     );
-    expect(misspelt.message).to.match(/^p\.yaml:9: .*my-loss\.ts#timesTwo.*agregate/);
+    expect(misspelt.message).to.match(
+      /^p\.yaml:9: .*agregate of .*my-loss\.ts#timesTwo\.\n {2}Did you mean `aggregate`\?/,
+    );
     const absent = await errorOf(() => create({ use: './nowhere.ts#x' }), 'config/unknown-stage');
     expect(absent.message).to.match(/^p\.yaml:9: .*policy\/nowhere\.ts/);
   });
