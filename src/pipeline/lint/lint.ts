@@ -95,8 +95,10 @@ export async function lintPipeline(
   pipeline: Pipeline,
   { catalogue, offline = false, signal }: Pick<LintOptions, 'catalogue' | 'offline' | 'signal'>,
 ): Promise<Finding[]> {
-  const { parts, errors } = await partsOf(pipeline.stages, pipeline.source);
-  const files = offline ? { findings: [], training: undefined } : await readFiles(pipeline, signal);
+  const { parts, errors, broken } = await partsOf(pipeline.stages, pipeline.source);
+  const files = offline
+    ? { findings: [], training: undefined }
+    : await readFiles(pipeline, { broken, signal });
   const context = {
     pipeline,
     alternatives: [...catalogue.values()],

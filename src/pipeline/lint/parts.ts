@@ -3,19 +3,22 @@ import { RlevError, show } from '../../core/errors.ts';
 import { findings } from '../file/findings.ts';
 import type { Located } from '../file/located.ts';
 import type { PlacedStage } from '../file/resolve-stage.ts';
-import { keysAt } from '../file/schema.ts';
 import type { Part } from './rule.ts';
 
 export interface PartsOf {
   readonly parts: readonly Part[];
   readonly errors: readonly RlevError[];
+  /** Ids of the stages with a part that is not there, or has wrong parameters. */
+  readonly broken: ReadonlySet<string>;
 }
 
 /** The parts of a pipeline's stages, losses for one, with what is wrong with their parameters. */
 export async function partsOf(stages: readonly PlacedStage[], source: Located): Promise<PartsOf> {
   const parts: Part[] = [];
   const errors: RlevError[] = [];
+  const broken = new Set<string>();
   for (const stage of stages) {
+    const before = errors.length;
     for (const [key, catalogueOf] of Object.entries(stage.definition.parts ?? {})) {
       const given = (stage.params as Readonly<Record<string, unknown>>)[key];
       if (given === undefined) continue;
@@ -38,10 +41,11 @@ export async function partsOf(stages: readonly PlacedStage[], source: Located): 
       }
       const parsed = definition.params.safeParse(params);
       if (!parsed.success) {
-        errors.push(...findings(parsed.error, source, path, (below) => keysAt(definition.params, below)));
+        errors.push(...findings(parsed.error, source, path, definition.params));
       }
       parts.push({ stage, path: [key], use, definition, params: parsed.data });
     }
+    if (errors.length > before) broken.add(stage.id);
   }
-  return { parts, errors };
+  return { parts, errors, broken };
 }

@@ -16,11 +16,20 @@ export interface FilesRead {
   readonly training: TrainingData | undefined;
 }
 
+export interface ReadFilesOptions {
+  /** Ids of stages that cannot be made, as is said already. */
+  readonly broken?: ReadonlySet<string>;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Reads what a pipeline names: the policy's configuration and tokenizer, and the questions of each flow, which every
  * stage sees as it does before a run. No weights are read, no engine is opened, nothing is sampled.
  */
-export async function readFiles(pipeline: Pipeline, signal?: AbortSignal): Promise<FilesRead> {
+export async function readFiles(
+  pipeline: Pipeline,
+  { broken, signal }: ReadFilesOptions = {},
+): Promise<FilesRead> {
   const findings: Finding[] = [];
   const note = (error: unknown, place = pipeline.policyPlace): void => {
     if (error === unreadable) return;
@@ -50,6 +59,7 @@ export async function readFiles(pipeline: Pipeline, signal?: AbortSignal): Promi
         signal?.throwIfAborted();
         // An update sees no data before a run. Made it is only where that loads a part by path, and so checks it.
         if (stage.definition.kind === 'update' && !namesOwnPart(stage)) continue;
+        if (broken?.has(stage.id)) continue;
         try {
           wired.push(await createStage(stage, setupOf(pipeline, stage, open, { notice: () => undefined })));
         } catch (error) {

@@ -50,13 +50,19 @@ export async function assemble(pipeline: Pipeline, options: AssembleOptions): Pr
     return closing;
   };
   const datasets = new Map<Scope, Dataset>();
+  // evaluations make the stages anew, which then have the same to say
+  const said = new Set<string>();
+  const notice = (message: string): void => {
+    if (!said.has(message)) options.notice(message);
+    said.add(message);
+  };
   const create = async (scope: Scope, resolved: readonly ResolvedStage[]): Promise<WiredStage[]> => {
     const wired: WiredStage[] = [];
     for (const stage of resolved) {
       options.signal?.throwIfAborted();
       const made = await createStage(
         stage,
-        setupOf(pipeline, stage, () => policy, options),
+        setupOf(pipeline, stage, () => policy, { ...options, notice }),
       );
       wired.push(made);
       created.push(made);

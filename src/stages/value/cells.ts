@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { columnOf, specsOf } from '../../core/batch.ts';
 import { type AnyColumnData, type ColumnName, isRagged } from '../../core/columns.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
@@ -15,8 +16,9 @@ type Asker = Pick<StageSetup, 'place' | 'placeOf'>;
  * @param parameter of the stage that names it
  * @throws RlevError `config/columns` where the data has no such column, or it holds lists
  */
-export function cellsOf({ batch }: Dataset, column: string, setup: Asker, parameter = 'column'): Cell[] {
+export function cellsOf(dataset: Dataset, column: string, setup: Asker, parameter = 'column'): Cell[] {
   const place = placeIn(setup, parameter);
+  const { batch } = dataset;
   const specs = specsOf(batch);
   const single = Object.keys(specs).filter((name) => !specs[name]!.kind.startsWith('list'));
   const wrong = (message: string, help: string): RlevError =>
@@ -24,7 +26,7 @@ export function cellsOf({ batch }: Dataset, column: string, setup: Asker, parame
   if (!(column in specs)) {
     const meant = single.includes(`data.${column}`) ? `data.${column}` : undefined;
     throw wrong(
-      `The data has no column ${show(column)}.`,
+      `${batch.numRows > 0 ? basename(dataset.place(0).file) : 'The data'} has no column ${show(column)}.`,
       meant ? `Did you mean \`${meant}\`?` : didYouMean(column, single),
     );
   }

@@ -82,7 +82,7 @@ describe('value/column', () => {
     const short = await createStage(column, { column: 'money' }, setup);
     const error = await errorOf(() => short.prepare!(money(1)), 'config/columns');
     expect(error.message).to.equal(
-      'p.yaml:8:30: config/columns: The data has no column "money".\n  Did you mean `data.money`?',
+      'p.yaml:8:30: config/columns: exam.jsonl has no column "money".\n  Did you mean `data.money`?',
     );
     const misspelt = await createStage(column, { column: 'data.monye' });
     expect((await errorOf(() => misspelt.prepare!(money(1)))).help).to.equal('Did you mean `data.money`?');
