@@ -28,7 +28,7 @@ export type StageParams = Readonly<Record<string, unknown>>;
  *
  * @param params as in the pipeline file; defaults fill what is absent
  * @param setup what differs from a run of one step with seed 0 and no policy, paths relative to the working directory
- * @throws RlevErrors `config/type` and `config/unknown-key` for parameters that the stage does not take
+ * @throws RlevErrors `config/type`, `config/missing` and `config/unknown-key` for parameters that the stage does not take
  */
 export function createStage<P, N extends ColumnName, A extends ColumnName>(
   definition: MapDefinition<P, N, A>,
@@ -60,7 +60,7 @@ export async function createStage<P, S>(
   setup: Partial<StageSetup> = {},
 ): Promise<S> {
   const parsed = definition.params.safeParse(params);
-  if (!parsed.success) throw parameterErrors(parsed.error, definition);
+  if (!parsed.success) throw parameterErrors(parsed.error, params, definition);
   return definition.create(parsed.data, { ...alone(definition.name), ...setup });
 }
 

@@ -13,8 +13,9 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { parse } from 'yaml';
+import { keysAt } from '../../src/core/schema-keys.ts';
 import { resolvePipeline } from '../../src/pipeline/file/resolve.ts';
-import { keysAt, pipelineSchema } from '../../src/pipeline/file/schema.ts';
+import { pipelineSchema } from '../../src/pipeline/file/schema.ts';
 import { builtInStages } from '../../src/stages/catalogue.ts';
 
 const pages = [

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { createStage, stageEvent } from '../../src/stages/create-stage.ts';
+import { exam } from '../../src/stages/prompts/exam.ts';
 import { rlev } from '../../src/stages/reward/rlev.ts';
 import { rolloutPolicy } from '../../src/stages/rollout/policy.ts';
 import { errorOf } from '../support/stage.ts';
@@ -11,9 +12,23 @@ describe('createStage', () => {
     expect((await stage.run(columns, stageEvent())).reward[0]).to.equal(1.5);
   });
 
-  it('reports every parameter that the stage does not take', async () => {
-    const error = await errorOf(() => createStage(rlev, { alpha: -1, beta: 2 }), 'config/type');
-    expect(error.message).to.contain('reward/rlev, alpha').and.to.contain('beta');
+  it('reports every parameter that the stage does not take, as a pipeline file would have it', async () => {
+    const error = await errorOf(() => createStage(rlev, { alpha: -1, clipp: 2 }), 'config/type');
+    expect(error.message).to.equal(
+      [
+        'config/type: alpha of reward/rlev is -1; it takes a number at least 0.',
+        'config/unknown-key: Nothing reads the key clipp of reward/rlev.\n  Did you mean `clip`?',
+      ].join('\n'),
+    );
+  });
+
+  it('says what a parameter that is missing takes, and which key may be it', async () => {
+    const missing = await errorOf(() => createStage(exam, { fil: 'a.jsonl' }));
+    expect(missing.message).to.contain(
+      'config/missing: file of prompts/exam is missing.\n  There is `fil`: did you mean `file`?',
+    );
+    const nothing = await errorOf(() => createStage(rlev, 3 as never), 'config/type');
+    expect(nothing.message).to.equal('config/type: What reward/rlev is given is 3; it takes a map of keys.');
   });
 
   it('says what is missing where the stage needs a policy', async () => {

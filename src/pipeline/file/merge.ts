@@ -1,9 +1,9 @@
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { RlevError } from '../../core/errors.ts';
+import { keysAt } from '../../core/schema-keys.ts';
 import type { Catalogue } from '../../core/stage.ts';
 import { dotted } from './findings.ts';
 import type { Located, Path } from './located.ts';
-import { keysAt } from './schema.ts';
 
 export interface Merged {
   readonly source: Located;

@@ -6,7 +6,7 @@ import { dotted, findings } from './findings.ts';
 import type { Located, Path } from './located.ts';
 import { patchStage, removed } from './merge.ts';
 import { movedTo, namesModule } from './own-stages.ts';
-import { keysAt, type PipelineFile, pathKeys } from './schema.ts';
+import { type PipelineFile, pathKeys } from './schema.ts';
 
 export interface ResolvedStage {
   readonly id: string;
@@ -136,9 +136,7 @@ function resolveStage({ source, catalogue, ...resolving }: Resolving, id: string
   const params = withPartsOf(moved, source, path, Object.keys(definition.parts ?? {}), resolving);
   const parsed = definition.params.safeParse(params);
   if (!parsed.success) {
-    resolving.errors.push(
-      ...findings(parsed.error, source, path, (below) => keysAt(definition.params, below)),
-    );
+    resolving.errors.push(...findings(parsed.error, source, path, definition.params));
     return undefined;
   }
   return {

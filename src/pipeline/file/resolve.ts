@@ -20,7 +20,7 @@ import {
   resolveStages,
   withPathsOf,
 } from './resolve-stage.ts';
-import { keysAt, type PipelineFile, type PolicySection, pipelineSchema } from './schema.ts';
+import { type PipelineFile, type PolicySection, pipelineSchema } from './schema.ts';
 import { pipelineData } from './to-yaml.ts';
 
 export type { PlacedStage, ResolvedBranch, ResolvedStage } from './resolve-stage.ts';
@@ -138,7 +138,7 @@ export function inspectPipeline(text: string, file: string, options: LoadOptions
   }
   const parsed = pipelineSchema.safeParse(source.data);
   if (!parsed.success) {
-    errors.push(...findings(parsed.error, source, [], (below) => keysAt(pipelineSchema, below)));
+    errors.push(...findings(parsed.error, source, [], pipelineSchema));
   }
   const base = resolvePath(dirname(file), parsed.data?.base ?? '.');
   const resolving: Resolving = { source, catalogue, base, folders, errors, notices };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { objectsIn } from '../../core/schema-keys.ts';
 import { testSchema } from '../tests/test-schema.ts';
-import type { Path } from './located.ts';
 
 const count = z.int().min(1);
 
@@ -118,44 +118,9 @@ export type PolicySection = z.infer<typeof policySchema>;
 
 /** Parameters that are paths of a file or a folder, as their schemas declare it: `.meta({ path: 'file' })`. */
 export function pathKeys(schema: z.core.$ZodType): string[] {
-  const [object] = unwrap(schema).filter(isObject);
+  const [object] = objectsIn(schema);
   if (!object) return [];
   return Object.entries(object._zod.def.shape)
     .filter(([, value]) => z.globalRegistry.get(value)?.path !== undefined)
     .map(([key]) => key);
-}
-
-/** The keys that a schema knows at a path below it, for «did you mean». */
-export function keysAt(schema: z.core.$ZodType, path: Path): readonly string[] {
-  let at: readonly z.core.$ZodType[] = [schema];
-  for (const key of path) at = at.flatMap((s) => step(s, key));
-  return at.flatMap((s) => unwrap(s)).flatMap((s) => (isObject(s) ? Object.keys(s._zod.def.shape) : []));
-}
-
-function step(schema: z.core.$ZodType, key: string | number): readonly z.core.$ZodType[] {
-  return unwrap(schema).flatMap((s) => {
-    if (isObject(s)) {
-      const inner = s._zod.def.shape[String(key)];
-      return inner ? [inner] : [];
-    }
-    const def = s._zod.def as { valueType?: z.core.$ZodType; element?: z.core.$ZodType };
-    const inner = def.valueType ?? def.element;
-    return inner ? [inner] : [];
-  });
-}
-
-function unwrap(schema: z.core.$ZodType): readonly z.core.$ZodType[] {
-  const def = schema._zod.def as {
-    innerType?: z.core.$ZodType;
-    in?: z.core.$ZodType;
-    options?: readonly z.core.$ZodType[];
-  };
-  if (def.innerType) return unwrap(def.innerType);
-  if (def.in) return unwrap(def.in);
-  if (def.options) return def.options.flatMap(unwrap);
-  return [schema];
-}
-
-function isObject(schema: z.core.$ZodType): schema is z.core.$ZodObject {
-  return schema._zod.def.type === 'object';
 }

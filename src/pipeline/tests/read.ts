@@ -6,7 +6,6 @@ import { findings } from '../file/findings.ts';
 import type { Located, Path } from '../file/located.ts';
 import { parseYaml } from '../file/parse-yaml.ts';
 import { loadPipeline, readPipeline } from '../file/resolve.ts';
-import { keysAt } from '../file/schema.ts';
 import { type TestSpec, testFileSchema } from './test-schema.ts';
 
 /** A test, where it stands, and the pipeline that it is of. */
@@ -46,7 +45,7 @@ export async function readTests(file: string, catalogue: Catalogue): Promise<rea
 function testsOfFile(source: Located, file: string): TestCase[] {
   const parsed = testFileSchema.safeParse(source.data);
   if (!parsed.success) {
-    throw new RlevErrors(findings(parsed.error, source, [], (below) => keysAt(testFileSchema, below)));
+    throw new RlevErrors(findings(parsed.error, source, [], testFileSchema));
   }
   const { pipeline, set, tests } = parsed.data;
   const folder = dirname(file);

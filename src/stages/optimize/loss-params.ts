@@ -36,7 +36,7 @@ export async function checkedLoss(
     : { definition: await standardLoss(use, place), found: use };
   const parsed = definition.params.safeParse(params);
   if (!parsed.success) {
-    throw parameterErrors(parsed.error, {
+    throw parameterErrors(parsed.error, params, {
       name: use,
       params: definition.params,
       placeOf: (path, of) => setup.placeOf?.(['loss', ...path], of) ?? place,

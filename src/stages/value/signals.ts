@@ -79,7 +79,7 @@ export async function createSignal({ use, ...given }: SignalParams, setup: Stage
   }
   const parsed = definition.params.safeParse(given);
   if (!parsed.success) {
-    throw parameterErrors(parsed.error, { name: use, params: definition.params, placeOf });
+    throw parameterErrors(parsed.error, given, { name: use, params: definition.params, placeOf });
   }
   const stage = await definition.create(parsed.data, { ...setup, place, placeOf });
   return { definition, params: parsed.data, stage };

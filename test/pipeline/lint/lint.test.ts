@@ -95,10 +95,10 @@ describe('lint', () => {
       (await linted(withLoss(loss), { offline: false })).filter((line) => !line.includes(' info '));
     expect(await findings('')).to.deep.equal([]);
     expect(await findings(', agregate: token-mean')).to.deep.equal([
-      'pipelines/p.yaml:13:54 error config/unknown-key ../test/policy/my-loss.ts#timesTwo has no parameter "agregate".',
+      'pipelines/p.yaml:13:54 error config/unknown-key Nothing reads the key agregate of ../test/policy/my-loss.ts#timesTwo.',
     ]);
     expect((await findings(', aggregate: sum')).join()).to.match(
-      /^pipelines\/p\.yaml:13:65 error config\/type \.\.\/test\/policy\/my-loss\.ts#timesTwo, aggregate: .*"token-mean"/,
+      /^pipelines\/p\.yaml:13:65 error config\/type aggregate of \.\.\/test\/policy\/my-loss\.ts#timesTwo is "sum"; it takes one of "token-mean"/,
     );
     expect((await linted(withLoss('s'), { offline: false })).join()).to.match(/p\.yaml:13:18 error/);
   });
