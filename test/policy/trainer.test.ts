@@ -245,7 +245,7 @@ describe('policy/trainer', () => {
     });
     const rates = [];
     for (let step = 0; step < 4; step++) rates.push((await trainer.train(warm)).lr!);
-    for (const [i, rate] of [0.5e-3, 1e-3, 0.55e-3, 0.1e-3].entries()) {
+    for (const [i, rate] of [0.5e-3, 1e-3, 0.7e-3, 0.4e-3].entries()) {
       expect(rates[i]).to.be.closeTo(rate, 1e-12);
     }
     await trainer.close();
