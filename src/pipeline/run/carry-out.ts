@@ -55,7 +55,7 @@ export type RunEvent =
 export interface RunResult {
   readonly directory: string | undefined;
   readonly steps: number;
-  /** Every evaluation, in order of branch and step. */
+  /** Every evaluation, by step; those of one step in the order in which the pipeline has them. */
   readonly evaluations: readonly {
     readonly branch: string;
     readonly step: number;

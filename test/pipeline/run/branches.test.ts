@@ -40,7 +40,7 @@ describe('a run with two evaluations, each of its own data, and a reference', fu
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  it('evaluates each on its questions, before and after', () => {
+  it('evaluates each on its questions, before and after, and lists them by step', () => {
     const seen = run.evaluations.map(({ branch, step, evaluation }) => [
       branch,
       step,
