@@ -22,7 +22,7 @@ export {
 export type { ErrorCode, Place } from './core/errors.ts';
 export { errorCodes, RlevError, RlevErrors } from './core/errors.ts';
 export { foldIn, integer, normal, permutation, randomKey, uniform } from './core/random.ts';
-export type { Policy, Sampler, Scorer, Tokenizer, Trainer } from './core/services.ts';
+export type { Critic, Policy, Sampler, Scorer, Tokenizer, Trainer } from './core/services.ts';
 export type {
   Catalogue,
   Dataset,

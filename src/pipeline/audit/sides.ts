@@ -5,7 +5,7 @@ import type { Catalogue } from '../../core/stage.ts';
 import { Located } from '../file/located.ts';
 import { namesModule, ownStage } from '../file/own-stages.ts';
 import { type ResolvedStage, resolveStages } from '../file/resolve-stage.ts';
-import { sameStage } from '../replay/replayer.ts';
+import { sameStage } from '../replay/same-stage.ts';
 
 /** A verifier as a pipeline file has it: `verify/exact`, or its `use` with parameters. */
 export type VerifierSpec = string | { readonly use: string; readonly [parameter: string]: unknown };

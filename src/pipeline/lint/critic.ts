@@ -39,7 +39,7 @@ export const unusedCritic: Rule = ({ pipeline: { stages, policy, evaluate, sourc
   return [
     {
       severity: 'warning',
-      code: 'setting/no-effect',
+      code: 'critic/unused',
       place: source.placeOfKey(['policy', 'critic']),
       message: 'The critic has no effect: no stage asks it for values.',
       help: 'Add annotate/values and advantage/gae, or take the critic out.',

@@ -15,6 +15,7 @@ export const lintCodes = {
   'greedy/missing': 'A baseline of greedy responses, and none are sampled.',
   'columns/unread': 'A stage whose columns no later stage reads.',
   'update/no-ratio': 'The loss takes responses of an older policy as if the present one had written them.',
+  'critic/unused': 'There is a critic that no stage asks for values.',
   'critic/untrained': 'Values are asked of a critic that no update trains.',
   'setting/no-effect': 'A setting that changes nothing here.',
   'setting/never': 'Something is to happen later than the run ends, or a response does.',

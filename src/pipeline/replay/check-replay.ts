@@ -8,7 +8,7 @@ import type { Cohort, WiredStage } from '../../streams/cohort.ts';
 import type { Deed, Recorder } from '../../streams/record.ts';
 import type { ResolvedStage } from '../file/resolve.ts';
 import type { Recording } from './recording.ts';
-import { sameStage } from './replayer.ts';
+import { sameStage } from './same-stage.ts';
 
 /** Where a replay parted from the recording first. */
 export interface ReplayDifference {

@@ -9,7 +9,7 @@ import { cohortsOf, type RecordedCohort } from '../../log/join.ts';
 import { originOf } from '../../log/origin.ts';
 import { createRun } from '../../log/run-directory.ts';
 import type { ColumnsDiff } from '../../report/column-diff.ts';
-import type { Cohort, WiredStage } from '../../streams/cohort.ts';
+import type { Cohort } from '../../streams/cohort.ts';
 import { keepsColumns, type Recorder, recordInto, recordNothing } from '../../streams/record.ts';
 import { stagesInRounds } from '../../streams/rounds.ts';
 import { cancellable } from '../cancellable.ts';
@@ -23,6 +23,7 @@ import { ReplayChanges } from './replay-changes.ts';
 import { type ReplayedStage, ReplayFigures } from './replay-figures.ts';
 import { openReplayer, type Replayer, type ReplayRange } from './replayer.ts';
 import { scoped } from './scoped.ts';
+import { readsWeightsOfTheTime } from './weights-of-the-time.ts';
 
 export interface ReplayOptions extends ReplayRange {
   readonly catalogue: Catalogue;
@@ -97,7 +98,12 @@ async function replayUnder(signal: AbortSignal, run: string, options: ReplayOpti
     const pipeline = scoped(whole, scope);
     const notice = options.notice ?? (() => undefined);
     for (const message of pipeline.notices) notice(message);
-    replayer = await openReplayer(recording, pipeline, { ...options, notice, signal });
+    replayer = await openReplayer(recording, pipeline, {
+      ...options,
+      ...(options.from !== undefined && { again: options.from }),
+      notice,
+      signal,
+    });
     if (options.compare !== false) sayWhatWasNotKept(recording, replayer, notice);
     if (updates(replayer)) {
       notice(
@@ -134,7 +140,7 @@ async function replayAll(
   }));
   const check = options.check ? checkAgainst(recording, resolved) : undefined;
   const offPolicy: OffPolicy[] = [];
-  const asIs = !updates(replayer) && stages.some((wired) => readsWeights(wired, recording.pipeline));
+  const asIs = !updates(replayer) && stages.some((wired) => readsWeightsOfTheTime(wired, recording.pipeline));
   const started = performance.now();
   let count = 0;
   const load = async (recorded: RecordedCohort) => {
@@ -250,15 +256,6 @@ function sayWhatWasNotKept(
 
 function updates({ stages }: Replayer): boolean {
   return stages.some(({ definition }) => definition.kind === 'update');
-}
-
-/** Whether a stage reads weights that are not the starting ones at every step. */
-function readsWeights({ definition, params }: WiredStage, { stages }: Pipeline): boolean {
-  const reads = definition.kind === 'map' ? definition.readsWeights?.(params) : undefined;
-  const moves = stages.some(
-    (s) => s.definition.kind === 'update' && s.definition.movesReference?.(s.params) === true,
-  );
-  return reads === 'policy' || reads === 'critic' || (reads === 'reference' && moves);
 }
 
 /** The policy as it was before a step: the starting one, or that of the run's checkpoint. */

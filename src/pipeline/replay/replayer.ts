@@ -2,7 +2,6 @@ import { didYouMean } from '../../core/did-you-mean.ts';
 import { RlevError } from '../../core/errors.ts';
 import type { Policy } from '../../core/services.ts';
 import type { Dataset, SourceStage } from '../../core/stage.ts';
-import { canonicalJson } from '../../log/identity.ts';
 import type { RecordedCohort } from '../../log/join.ts';
 import { applyStage, type Cohort, joinRounds, type WiredStage } from '../../streams/cohort.ts';
 import { keepsColumns, type Recorder, recordNothing } from '../../streams/record.ts';
@@ -10,6 +9,8 @@ import { gatherRounds, stagesInRounds } from '../../streams/rounds.ts';
 import type { Pipeline, ResolvedStage } from '../file/resolve.ts';
 import { createStage, openPolicyOf, setupOf } from '../run/assemble.ts';
 import type { Recording } from './recording.ts';
+import { sameStage } from './same-stage.ts';
+import { takenFromLog } from './weights-of-the-time.ts';
 
 export interface ReplayRange {
   /** Id of the first stage that runs; those before it come from the log. */
@@ -19,6 +20,8 @@ export interface ReplayRange {
 }
 
 export interface ReplayerOptions extends ReplayRange {
+  /** Id of a stage that runs though it reads weights of the time. */
+  readonly again?: string;
   notice(message: string): void;
   readonly signal: AbortSignal;
 }
@@ -61,6 +64,8 @@ class PolicyWanted extends RlevError {}
  * Opens the stages of a pipeline from `from` to `to` for a recording. No policy is opened before a stage asks for
  * it, and no data is read unless a stage prepares itself on it.
  *
+ * Stages that read weights of the time come from the log where they can, but for the one that `again` names.
+ *
  * By default `from` is the first stage, of those behind the one that adds response_tokens, that the recording does not
  * have as it is; `to` the last one that does not change the policy.
  *
@@ -73,8 +78,15 @@ export async function openReplayer(
   options: ReplayerOptions,
 ): Promise<Replayer> {
   const { first, last } = rangeOf(recording.pipeline, pipeline, options);
-  const before = pipeline.stages.slice(0, first);
-  const resolved = pipeline.stages.slice(first, last + 1);
+  const range = pipeline.stages.slice(first, last + 1);
+  const taken = takenFromLog(range, options.again, recording.pipeline);
+  const before = pipeline.stages.filter((stage, i) => i < first || taken.includes(stage));
+  const resolved = range.filter((stage) => !taken.includes(stage));
+  for (const { id } of taken) {
+    options.notice(
+      `${id} is taken from the recording: it reads weights of each step. To run it again: --from ${id}.`,
+    );
+  }
   const stages: WiredStage[] = [];
   let policy: Policy | undefined;
   let opening: Promise<Policy> | undefined;
@@ -124,7 +136,8 @@ export async function openReplayer(
 
   const needs = neededColumns(resolved);
   /** How many of the stages, from the first, work in rounds. */
-  const inRounds = Math.max(0, stagesInRounds(pipeline.stages) - first);
+  const rounds = pipeline.stages.slice(first, Math.max(first, stagesInRounds(pipeline.stages)));
+  const inRounds = rounds.filter((stage) => resolved.includes(stage)).length;
   const apply = (wired: WiredStage, cohort: Cohort, record: Recorder = recordNothing): Promise<Cohort> =>
     asking(() => applyStage(wired, cohort, record));
   return {
@@ -178,16 +191,6 @@ export async function openReplayer(
     },
     close,
   };
-}
-
-/** Whether two stages do the same: name and parameters. Where they stand in a file does not matter. */
-export function sameStage(a: ResolvedStage | undefined, b: ResolvedStage | undefined): boolean {
-  return (
-    a !== undefined &&
-    b !== undefined &&
-    a.use === b.use &&
-    canonicalJson(a.params) === canonicalJson(b.params)
-  );
 }
 
 /** The rounds of a recorded cohort, from 0. */

@@ -68,7 +68,7 @@ describe('lint of a critic', () => {
 
   it('warns of one that no stage asks', async () => {
     const [finding] = await linted('policy: { critic: {} }');
-    expect(finding).to.include({ code: 'setting/no-effect', severity: 'warning' });
+    expect(finding).to.include({ code: 'critic/unused', severity: 'warning' });
     expect(finding!.help).to.contain('annotate/values');
   });
 

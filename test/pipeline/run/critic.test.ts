@@ -51,9 +51,16 @@ describe('a run with a critic', function () {
     expect(await endOf(await resume(directory, { catalogue }))).to.deep.equal(await endOf(run));
   });
 
-  it('replays an estimator on the recorded values without a policy', async () => {
-    const result = await replay(run.directory!, { catalogue, set: ['stages.advantage.gamma=0.9'] });
-    expect([result.from, result.policy]).to.deep.equal(['advantage', false]);
-    expect(result.changes!.differing.map(({ column }) => column)).to.include('returns');
+  it('replays on the recorded values, without a policy, what stands before and behind them', async () => {
+    const notices: string[] = [];
+    const options = { catalogue, notice: (message: string) => notices.push(message) };
+    const whole = await replay(run.directory!, { ...options, check: true });
+    expect([whole.from, whole.policy]).to.deep.equal(['verify', false]);
+    expect(whole.check).to.deep.equal({ compared: 12, changed: 0, difference: undefined });
+    expect(notices.join()).to.contain('values is taken from the recording').and.contain('--from values');
+
+    const other = await replay(run.directory!, { ...options, set: ['stages.reward.alpha=5'] });
+    expect([other.from, other.policy]).to.deep.equal(['reward', false]);
+    expect(other.changes!.differing.map(({ column }) => column)).to.include.members(['reward', 'returns']);
   });
 });
