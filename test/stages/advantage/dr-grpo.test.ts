@@ -1,15 +1,7 @@
-import { expect, use } from 'chai';
 import { drGrpo, drGrpoAdvantages } from '../../../src/stages/advantage/dr-grpo.ts';
-import {
-  batch,
-  columnAssertions,
-  createStage,
-  estimatorProperties,
-  stageEvent,
-} from '../../../src/testing/index.ts';
+import { estimatorProperties, type StageParams } from '../../../src/testing/index.ts';
+import { advantagesOf, expect } from './advantages-of.ts';
 import { expectPerRow, groupsOf, referenceCases, rewardsOf } from './reference.ts';
-
-use(columnAssertions);
 
 describe('advantage/dr-grpo', () => {
   it('agrees with verl, TRL and OpenRLHF', () => {
@@ -26,9 +18,7 @@ describe('advantage/dr-grpo', () => {
   for (const { name, check } of estimatorProperties(drGrpo)) it(name, check);
 
   it('gives the only response to a prompt what singleton says', async () => {
-    const columns = batch({ reward: [1.5] });
-    const advantageWith = async (params: object) =>
-      (await (await createStage(drGrpo, { ...params })).run(columns, stageEvent())).advantage;
+    const advantageWith = (params: StageParams) => advantagesOf(drGrpo, { reward: [1.5] }, params);
     expect(await advantageWith({})).to.be.column([0]);
     expect(await advantageWith({ preset: 'verl' })).to.be.column([1.5]);
     expect(await advantageWith({ preset: 'verl', singleton: 'zero' })).to.be.column([0]);

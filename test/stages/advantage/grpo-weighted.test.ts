@@ -1,24 +1,11 @@
-import { expect, use } from 'chai';
 import { grpoWeighted } from '../../../src/stages/advantage/grpo-weighted.ts';
-import {
-  batch,
-  columnAssertions,
-  createStage,
-  estimatorProperties,
-  stageEvent,
-} from '../../../src/testing/index.ts';
-
-use(columnAssertions);
+import { estimatorProperties } from '../../../src/testing/index.ts';
+import { advantagesOf, expect } from './advantages-of.ts';
 
 describe('advantage/grpo-weighted', () => {
   it('multiplies the normalised correctness by s(x)', async () => {
-    const stage = await createStage(grpoWeighted, { eps: 0 });
-    const columns = batch({
-      group: [0, 0, 1, 1],
-      correct: [1, 0, 1, 0],
-      scale: [2, 2, 1.25, 1.25],
-    });
-    const { advantage } = await stage.run(columns, stageEvent());
+    const columns = { group: [0, 0, 1, 1], correct: [1, 0, 1, 0], scale: [2, 2, 1.25, 1.25] };
+    const advantage = await advantagesOf(grpoWeighted, columns, { eps: 0 });
     const z = Math.SQRT1_2;
     expect(advantage).to.be.column([2 * z, -2 * z, 1.25 * z, -1.25 * z], 1e-6);
   });

@@ -1,16 +1,8 @@
-import { expect, use } from 'chai';
 import { drGrpoAdvantages } from '../../../src/stages/advantage/dr-grpo.ts';
 import { batchGrpoAdvantages, grpo, grpoAdvantages } from '../../../src/stages/advantage/grpo.ts';
-import {
-  batch,
-  columnAssertions,
-  createStage,
-  estimatorProperties,
-  stageEvent,
-} from '../../../src/testing/index.ts';
+import { estimatorProperties, type StageParams } from '../../../src/testing/index.ts';
+import { advantagesOf, expect } from './advantages-of.ts';
 import { type Case, expectPerRow, referenceCases } from './reference.ts';
-
-use(columnAssertions);
 
 const arrays = (c: Case) => [Float64Array.from(c.rewards), Int32Array.from(c.groups)] as const;
 const many = (c: Case) => c.scenario !== 'singleton';
@@ -68,9 +60,8 @@ describe('advantage/grpo', () => {
   });
 
   it('takes the eps of a preset, unless one is given', async () => {
-    const columns = batch({ group: [0, 0], reward: [1, 0] });
-    const advantageWith = async (params: object) =>
-      (await (await createStage(grpo, { ...params })).run(columns, stageEvent())).advantage;
+    const advantageWith = (params: StageParams) =>
+      advantagesOf(grpo, { group: [0, 0], reward: [1, 0] }, params);
     const normalised = (eps: number) => [0.5 / (Math.SQRT1_2 + eps), -0.5 / (Math.SQRT1_2 + eps)];
     expect(await advantageWith({ preset: 'trl' })).to.be.column(normalised(1e-4), 1e-6);
     expect(await advantageWith({ preset: 'trl', eps: 1 })).to.be.column(normalised(1), 1e-6);
@@ -83,9 +74,7 @@ describe('advantage/grpo', () => {
   });
 
   it('takes std: false for Dr. GRPO', async () => {
-    const drGrpo = await createStage(grpo, { std: false });
-    const columns = batch({ group: [0, 0], reward: [4, 0], response_tokens: [[1, 1], [1]] });
-    const { advantage } = await drGrpo.run(columns, stageEvent());
-    expect(advantage).to.be.column([[2, 2], [-2]]);
+    const columns = { group: [0, 0], reward: [4, 0], response_tokens: [[1, 1], [1]] };
+    expect(await advantagesOf(grpo, columns, { std: false })).to.be.column([[2, 2], [-2]]);
   });
 });

@@ -1,16 +1,7 @@
-import { expect, use } from 'chai';
-import type { Columns } from '../../../src/core/columns.ts';
 import { opo, opoAdvantages } from '../../../src/stages/advantage/opo.ts';
-import {
-  batch,
-  columnAssertions,
-  createStage,
-  estimatorProperties,
-  stageEvent,
-} from '../../../src/testing/index.ts';
+import { estimatorProperties } from '../../../src/testing/index.ts';
+import { advantagesOf, expect } from './advantages-of.ts';
 import { expectPerRow, groupsOf, referenceCases, rewardsOf } from './reference.ts';
-
-use(columnAssertions);
 
 describe('advantage/opo', () => {
   it('weighs the baseline by length', () => {
@@ -27,9 +18,7 @@ describe('advantage/opo', () => {
   for (const { name, check } of estimatorProperties(opo)) it(name, check);
 
   it('counts only the tokens that loss_mask marks', async () => {
-    const stage = await createStage(opo, { lossMask: true });
-    const columns = batch({ group: [0, 0], reward: [1, 0], loss_mask: [[1, 0, 0], [1]] });
-    const { advantage } = await stage.run(columns as unknown as Columns, stageEvent());
-    expect(advantage).to.be.column([[0.5, 0, 0], [-0.5]]);
+    const columns = { group: [0, 0], reward: [1, 0], loss_mask: [[1, 0, 0], [1]] };
+    expect(await advantagesOf(opo, columns, { lossMask: true })).to.be.column([[0.5, 0, 0], [-0.5]]);
   });
 });

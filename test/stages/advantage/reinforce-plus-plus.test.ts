@@ -1,17 +1,10 @@
-import { expect, use } from 'chai';
-import type { Columns } from '../../../src/core/columns.ts';
 import {
   reinforcePlusPlus,
   reinforcePlusPlusAdvantages,
 } from '../../../src/stages/advantage/reinforce-plus-plus.ts';
 import { discountedReturns, rewardOnLastToken } from '../../../src/stages/advantage/token-returns.ts';
-import {
-  batch,
-  columnAssertions,
-  createStage,
-  estimatorProperties,
-  stageEvent,
-} from '../../../src/testing/index.ts';
+import { estimatorProperties } from '../../../src/testing/index.ts';
+import { advantagesOf, expect } from './advantages-of.ts';
 import { type Case, expectPerToken, extraCases, offsetsOf, referenceCases } from './reference.ts';
 
 const arrays = (c: Case) => {
@@ -19,8 +12,6 @@ const arrays = (c: Case) => {
   return [rewardOnLastToken(Float64Array.from(c.rewards), offsets), offsets] as const;
 };
 const verl = { gamma: 1, eps: 1e-8, ddof: 1 };
-
-use(columnAssertions);
 
 describe('advantage/reinforce++', () => {
   it('discounts the reward for each token before the end', () => {
@@ -83,12 +74,10 @@ describe('advantage/reinforce++', () => {
   });
 
   it('honours loss_mask only where a parameter says so', async () => {
-    const columns = batch({ reward: [1, 0, 9], loss_mask: [[1], [1], [0]] }) as Columns<never> as Columns;
-    const masked = await createStage(reinforcePlusPlus, { lossMask: true, eps: 0 });
-    const { advantage } = await masked.run(columns, stageEvent());
-    expect(advantage).to.be.column([Math.SQRT1_2, -Math.SQRT1_2, 0], 1e-6);
-    const plain = await createStage(reinforcePlusPlus);
-    expect((await plain.run(columns, stageEvent())).advantage.values[2]).to.be.greaterThan(1);
+    const columns = { reward: [1, 0, 9], loss_mask: [[1], [1], [0]] };
+    const masked = await advantagesOf(reinforcePlusPlus, columns, { lossMask: true, eps: 0 });
+    expect(masked).to.be.column([Math.SQRT1_2, -Math.SQRT1_2, 0], 1e-6);
+    expect((await advantagesOf(reinforcePlusPlus, columns)).values[2]).to.be.greaterThan(1);
     expect(reinforcePlusPlus.needs(reinforcePlusPlus.params.parse({}))).to.not.include('loss_mask');
   });
 });

@@ -1,15 +1,7 @@
-import { expect, use } from 'chai';
 import { normalizeOverBatch, rloo, rlooAdvantages } from '../../../src/stages/advantage/rloo.ts';
-import {
-  batch,
-  columnAssertions,
-  createStage,
-  estimatorProperties,
-  stageEvent,
-} from '../../../src/testing/index.ts';
+import { estimatorProperties } from '../../../src/testing/index.ts';
+import { advantagesOf, expect } from './advantages-of.ts';
 import { expectPerRow, groupsOf, referenceCases, rewardsOf } from './reference.ts';
-
-use(columnAssertions);
 
 describe('advantage/rloo', () => {
   it('subtracts the mean of the other responses', () => {
@@ -48,9 +40,7 @@ describe('advantage/rloo', () => {
   });
 
   it('gives its advantage to every token of the response', async () => {
-    const stage = await createStage(rloo);
-    const columns = batch({ group: [0, 0], reward: [1, 0], response_tokens: [[5, 6, 1], [1]] });
-    const { advantage } = await stage.run(columns, stageEvent());
-    expect(advantage).to.be.column([[1, 1, 1], [-1]]);
+    const columns = { group: [0, 0], reward: [1, 0], response_tokens: [[5, 6, 1], [1]] };
+    expect(await advantagesOf(rloo, columns)).to.be.column([[1, 1, 1], [-1]]);
   });
 });
