@@ -247,6 +247,37 @@ describe('policy/critic', () => {
 });
 
 describe('policy/critic, its programs', () => {
+  it('are no more at once than it is told, and all released when it closes', async () => {
+    const engine = await openEngine({ use: 'onnx', threads: 1 });
+    let [live, most] = [0, 0];
+    const counting: Engine = {
+      ...engine,
+      async compile(program) {
+        const compiled = await engine.compile(program);
+        most = Math.max(most, ++live);
+        return {
+          ...compiled,
+          run: (feeds) => compiled.run(feeds),
+          async release() {
+            live--;
+            await compiled.release();
+          },
+        };
+      },
+    };
+    const weights = await startOf('tiny-qwen2');
+    const setup = { engine: counting, weights, tokenBudget: 64, keep: 1, livePrograms: 1 };
+    const local = new LocalCritic(setup);
+    const request = criticRequest('tiny-qwen2');
+    await local.values({ ...request, version: 0 });
+    await local.train(request);
+    // the one that comes is compiled before the one that goes is released
+    expect([live, most]).to.deep.equal([1, 2]);
+    await local.close();
+    expect(live).to.equal(0);
+    await engine.close();
+  });
+
   it('leave no tensor behind, forward or backward', async () => {
     const engine = await openEngine({ use: 'reference' });
     const { config, layout, values } = await startOf('tiny-qwen2');
