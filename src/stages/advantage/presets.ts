@@ -24,7 +24,7 @@ const verlWhitening: Whitening = { eps: 1e-8, ddof: 1, floor: 0 };
 const own: Deviations = { eps: 1e-6, singleton: 'zero', whitening: verlWhitening, holes: 'skipped' };
 
 const presets: Readonly<Record<Source, Deviations>> = {
-  verl: { ...own, singleton: 'reward' },
+  verl: { ...own, singleton: 'reward', whitening: { ...verlWhitening, countEps: 1e-8 } },
   openrlhf: {
     eps: 1e-9,
     singleton: 'zero',
