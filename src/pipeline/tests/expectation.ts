@@ -59,7 +59,21 @@ export function mismatches(actual: AnyColumnData, expected: unknown): Mismatch[]
 
 function mismatch(actual: PlainCell, expected: unknown, single: boolean, row: number): Mismatch[] {
   if (meets(actual, expected, single)) return [];
+  if (typeof expected === 'string' && typeof actual === 'string')
+    return [{ row, ...apart(expected, actual) }];
   return [{ row, expected: typeof expected === 'string' ? expected : show(expected), actual: show(actual) }];
+}
+
+/** Two texts as far as a line holds: of long ones, what is about the first character in which they differ. */
+function apart(expected: string, actual: string): Pick<Mismatch, 'expected' | 'actual'> {
+  const longest = 72;
+  let first = 0;
+  while (first < expected.length && expected[first] === actual[first]) first++;
+  const from = Math.max(expected.length, actual.length) > longest ? Math.max(0, first - 24) : 0;
+  const cut = (text: string): string =>
+    `${from > 0 ? '…' : ''}${JSON.stringify(text.slice(from, from + longest))}${text.length > from + longest ? '…' : ''}`;
+  const where = from > 0 ? `, from character ${from} on` : '';
+  return { expected: cut(expected) + where, actual: cut(actual) + where };
 }
 
 function meets(actual: PlainCell, expected: unknown, single: boolean): boolean {

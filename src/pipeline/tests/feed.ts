@@ -139,6 +139,18 @@ function fromRows(rows: readonly Row[]): { columns: AnyColumns; specs: Specs } {
     }
     const cells = rows.map(({ fields }) => fields[name] ?? null);
     const spec = specFor(name, cells);
+    const without = rows.findIndex(({ fields }) => !(name in fields));
+    if (without >= 0 && !spec.nullable) {
+      errors.push(
+        new RlevError({
+          code: 'config/missing',
+          message: `Row ${without} has no ${name}, which other rows have.`,
+          place: rows[without]!.cell(name),
+          help: 'Give it in every row, or in none.',
+        }),
+      );
+      continue;
+    }
     specs[name] = spec;
     try {
       columns[name] = columnFrom(name, cells, spec);

@@ -22,7 +22,7 @@ function formatFailure({ place, what, expected, actual }: TestFailure): string[]
     ...(actual === undefined ? [] : [`+ actual    ${actual}`]),
   ];
   return [
-    `        ${formatPlace(place)}: ${what}`,
+    `        ${formatPlace(place)}: ${what.replaceAll('\n', '\n        ')}`,
     ...diff.map((line) => `          ${line.replaceAll('\n', '\n                      ')}`),
   ];
 }

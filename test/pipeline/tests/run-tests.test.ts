@@ -107,6 +107,27 @@ describe('tests in YAML', () => {
     ]);
   });
 
+  it('show long texts from where they part', async () => {
+    const alike = 'step by step '.repeat(12);
+    const text = await said(
+      `  - { name: long, stage: verify, rows: [{ prompt: q, response: '${alike}seven', reference: [a] }], expect: { response: ['${alike}nine'] } }\n`,
+    );
+    expect(text).to.match(/- expected {2}…".*step nine", from character 132 on\n/);
+    expect(text).to.match(/\+ actual {4}…".*step seven", from character 132 on$/);
+  });
+
+  it('say which row lacks a column that others have, and indent what they say', async () => {
+    const rows = '[{ group: 0, reward: 1, response_tokens: [5] }, { group: 0, reward: 0 }]';
+    const lacking = await said(
+      `  - { name: a, stage: advantage, rows: ${rows}, expect: { advantage: [1, -1] } }\n`,
+    );
+    expect(lacking).to.contain('config/missing: Row 1 has no response_tokens, which other rows have.');
+    const unknown = await said(
+      '  - { name: a, stage: advantage, rows: [{ reward: 1 }], expect: { advantage: { abve: 0 } } }\n',
+    );
+    expect(unknown).to.match(/called|by the name of abve\.\n {10}Did you mean `above`\?$/);
+  });
+
   it('compare texts, lists and nothing', async () => {
     const test = (name: string, columns: string): string => `  - name: ${name}
     stage: verify
