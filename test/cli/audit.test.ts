@@ -1,11 +1,11 @@
 import { expect } from 'chai';
-import { rlev } from '../support/cli.ts';
+import { auditCommand } from '../../src/cli/audit.ts';
+import { inProcess } from '../support/in-process.ts';
 
 const run = 'fixtures/recordings/smoke-v1';
+const rlev = (args: readonly string[]) => inProcess(auditCommand, args);
 
-describe('rlev audit', function () {
-  this.timeout(60_000);
-
+describe('rlev audit', () => {
   it('prints agreement and cost by points, and says what it comes to', async () => {
     const { out, err, code } = await rlev(['audit', run, '--sample', '20']);
     expect([err, code]).to.deep.equal(['', 0]);

@@ -2,45 +2,15 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import yargs from 'yargs';
-import { exitCodeOf, explain } from '../../src/cli/failure.ts';
 import { logCommand } from '../../src/cli/log.ts';
 import { columnOf } from '../../src/core/batch.ts';
 import { readArrow as loadBatch } from '../../src/log/arrow-file.ts';
 import { verifyRun } from '../../src/log/verify.ts';
+import { inProcess } from '../support/in-process.ts';
 
 const recording = 'fixtures/recordings/smoke-v1';
 
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Runs `rlev log` in this process: its output, and the exit code it would end with. */
-async function log(...args: readonly string[]): Promise<Ended> {
-  const { write } = process.stdout;
-  let out = '';
-  process.stdout.write = ((text: string | Uint8Array, ...rest: unknown[]) => {
-    out += text;
-    for (const done of rest) if (typeof done === 'function') done();
-    return true;
-  }) as typeof write;
-  process.exitCode = undefined;
-  try {
-    await yargs(['log', ...args])
-      .command(logCommand)
-      .exitProcess(false)
-      .fail(false)
-      .parseAsync();
-    return { code: Number(process.exitCode ?? 0), out, err: '' };
-  } catch (error) {
-    return { code: exitCodeOf(error), out, err: explain(error) };
-  } finally {
-    process.stdout.write = write;
-    process.exitCode = undefined;
-  }
-}
+const log = (...args: readonly string[]) => inProcess(logCommand, ['log', ...args]);
 
 describe('rlev log', () => {
   let folder: string;
