@@ -1,7 +1,7 @@
-import type { FileHandle } from 'node:fs/promises';
 import { link, mkdir, open, readdir, rename, rm, stat, truncate, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { RlevError } from '../core/errors.ts';
+import { openFiles } from './open-files.ts';
 
 /**
  * All that the log asks of a file system, so that a test can stand in for one that fails, tears or forgets. Errors
@@ -31,18 +31,13 @@ export interface LogFiles {
   close(): Promise<void>;
 }
 
-/** The file system of this machine. Files that were appended to stay open until they are removed or all is closed. */
-export function nodeFiles(): LogFiles {
-  const handles = new Map<string, FileHandle>();
-
-  const closeUnder = async (path: string): Promise<void> => {
-    for (const [name, handle] of handles) {
-      if (name !== path && !name.startsWith(`${path}/`)) continue;
-      handles.delete(name);
-      await handle.close();
-    }
-  };
-
+/**
+ * The file system of this machine.
+ *
+ * @param most files that stay open between uses, until `close`.
+ */
+export function nodeFiles(most = 0): LogFiles {
+  const files = openFiles(most);
   return {
     mkdir: async (path) => {
       await mkdir(path);
@@ -62,9 +57,8 @@ export function nodeFiles(): LogFiles {
         return missing(error, undefined);
       }
     },
-    read: async (path, offset, length) => {
-      const handle = await open(path, 'r');
-      try {
+    read: (path, offset, length) =>
+      files.use(path, 'r', async (handle) => {
         const bytes = new Uint8Array(length);
         let got = 0;
         while (got < length) {
@@ -73,35 +67,17 @@ export function nodeFiles(): LogFiles {
           got += bytesRead;
         }
         return bytes.subarray(0, got);
-      } finally {
-        await handle.close();
-      }
-    },
-    append: async (path, bytes) => {
-      let handle = handles.get(path);
-      if (!handle) {
-        handle = await open(path, 'a');
-        handles.set(path, handle);
-      }
-      await handle.appendFile(bytes);
-    },
-    sync: async (path) => {
-      const held = handles.get(path);
-      if (held) return held.sync();
-      const handle = await open(path, 'r');
-      try {
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
-    },
+      }),
+    append: (path, bytes) => files.use(path, 'a', (handle) => handle.appendFile(bytes)),
+    sync: (path) => files.use(path, files.modeOf(path), (handle) => handle.sync()),
     truncate: (path, size) => truncate(path, size),
     rename: async (from, to) => {
-      await closeUnder(from);
+      await files.close(from);
+      await files.close(to);
       await rename(from, to);
     },
     remove: async (path) => {
-      await closeUnder(path);
+      await files.close(path);
       await rm(path, { recursive: true, force: true });
     },
     claim: async (path, content) => {
@@ -124,11 +100,7 @@ export function nodeFiles(): LogFiles {
         await unlink(aside);
       }
     },
-    close: async () => {
-      const open = [...handles.values()];
-      handles.clear();
-      for (const handle of open) await handle.close();
-    },
+    close: () => files.closeAll(),
   };
 }
 
@@ -165,7 +137,8 @@ export function codeOf(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException | undefined)?.code;
 }
 
-function missing<T>(error: unknown, instead: T): T {
+/** What to go on with where a file is missing; any other error is thrown. */
+export function missing<T>(error: unknown, instead: T): T {
   if (codeOf(error) === 'ENOENT') return instead;
   throw error;
 }

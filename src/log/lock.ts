@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { RlevError, show } from '../core/errors.ts';
-import { codeOf, type LogFiles } from './files.ts';
+import { type LogFiles, missing } from './files.ts';
 
 /** Who holds a run directory. A pid alone is reused; with its start time and the machine's boot it is not. */
 export interface LockOwner {
@@ -95,13 +95,9 @@ async function readOwner(
   files: LogFiles,
   path: string,
 ): Promise<{ text: string; owner: LockOwner } | undefined> {
-  let text: string;
-  try {
-    text = new TextDecoder().decode(await files.read(path, 0, longest));
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  const bytes = await files.read(path, 0, longest).catch((error) => missing(error, undefined));
+  if (!bytes) return undefined;
+  const text = new TextDecoder().decode(bytes);
   try {
     const { id, ...owner } = JSON.parse(text) as LockOwner & { readonly id: string };
     if (Number.isInteger(owner.pid) && typeof owner.host === 'string') return { text, owner };

@@ -17,6 +17,8 @@ export interface LogOptions {
 }
 
 const rotateAt = 256 * 2 ** 20;
+/** Files that a log keeps open: those of a cohort's stages, several times over. */
+const heldOpen = 64;
 
 /**
  * Makes a run directory and opens it for writing.
@@ -30,7 +32,7 @@ export async function createRun(
   pipeline: string,
   options: LogOptions = {},
 ): Promise<EventLog> {
-  const files = options.files ?? nodeFiles();
+  const files = options.files ?? nodeFiles(heldOpen);
   return speaking(directory, files, async () => {
     await makeFolders(files, dirname(directory));
     try {
@@ -79,7 +81,7 @@ export async function openRun(
   directory: string,
   { write, ...options }: LogOptions & { readonly write: boolean },
 ): Promise<EventLog> {
-  const files = options.files ?? nodeFiles();
+  const files = options.files ?? nodeFiles(heldOpen);
   return speaking(directory, files, async () => {
     if ((await files.size(`${directory}/journal.ndjson`)) === undefined) {
       throw notARun(directory);

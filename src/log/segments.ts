@@ -1,8 +1,8 @@
 import type { Batch } from '../core/batch.ts';
-import { RlevError, show } from '../core/errors.ts';
+import { type Place, RlevError, show } from '../core/errors.ts';
 import { fromMessages, type Messages } from './arrow-stream.ts';
 import type { EventKey, JournalEntry, Segment } from './event-log.ts';
-import { type LogFiles, makeFolders } from './files.ts';
+import { type LogFiles, makeFolders, missing } from './files.ts';
 import { sha256 } from './identity.ts';
 import { corrupt, readLines } from './journal.ts';
 
@@ -136,18 +136,11 @@ export async function readSegment(files: LogFiles, directory: string, entry: Jou
   const { segment } = entry;
   if (!segment) throw withoutColumns(directory, entry);
   const path = `${directory}/${segment.file}`;
-  const size = (await files.size(path)) ?? 0;
-  if (size === 0 && (await prunedFiles(files, directory)).has(segment.file)) {
-    throw new RlevError({
-      code: 'run/not-found',
-      message: `The columns of event ${entry.seq} (${entry.key.stage}, step ${entry.key.step}) were pruned.`,
-      value: entry.key,
-      place: { file: path },
-    });
-  }
-  if (size < segment.offset + segment.length) throw missingBytes(path, size, segment.offset + segment.length);
-  const head = await files.read(path, 0, segment.head);
-  const body = await files.read(path, segment.offset, segment.length);
+  const [head, body] = await Promise.all([
+    files.read(path, 0, segment.head),
+    files.read(path, segment.offset, segment.length),
+  ]).catch((error) => missing(error, [new Uint8Array(0), new Uint8Array(0)]));
+  if (body.length < segment.length) throw await whyMissing(files, directory, entry, segment);
   if (sha256(head, body) !== segment.sha256) {
     throw corrupt(
       path,
@@ -167,20 +160,42 @@ export async function readSegment(files: LogFiles, directory: string, entry: Jou
   throw corrupt(path, undefined, segment.offset, what);
 }
 
-function withoutColumns(directory: string, { seq, kind, key, data }: JournalEntry): RlevError {
-  if (kind === 'columns') {
-    return new RlevError({
-      code: 'run/not-found',
-      message: `The columns of event ${seq} (${key.stage}, step ${key.step}) were not kept.`,
-      value: key,
-      help: `rlev replay ${directory} computes them again.`,
-    });
-  }
+function withoutColumns(directory: string, entry: JournalEntry): RlevError {
+  const { seq, kind, key, data } = entry;
+  if (kind === 'columns')
+    return unreadable(entry, 'were not kept', { help: `rlev replay ${directory} computes them again.` });
   return new RlevError({
     code: 'run/not-found',
     message: `Event ${seq} (${kind} of ${key.stage}) has no columns.`,
     value: key,
     ...(data && { help: `It says ${show(data, 400)}.` }),
+  });
+}
+
+/** Why a file has not all bytes of a segment: it was pruned, or it is damaged. */
+async function whyMissing(
+  files: LogFiles,
+  directory: string,
+  entry: JournalEntry,
+  { file, offset, length }: Segment,
+): Promise<RlevError> {
+  const path = `${directory}/${file}`;
+  const size = (await files.size(path)) ?? 0;
+  if (size > 0 || !(await prunedFiles(files, directory)).has(file))
+    return missingBytes(path, size, offset + length);
+  return unreadable(entry, 'were pruned', { place: { file: path } });
+}
+
+function unreadable(
+  { seq, key }: JournalEntry,
+  why: string,
+  more: { readonly help?: string; readonly place?: Place },
+): RlevError {
+  return new RlevError({
+    code: 'run/not-found',
+    message: `The columns of event ${seq} (${key.stage}, step ${key.step}) ${why}.`,
+    value: key,
+    ...more,
   });
 }
 

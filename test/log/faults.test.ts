@@ -33,7 +33,7 @@ describe('log, when an operation fails', () => {
   it('recovers when recovery itself is stopped', async () => {
     for (let at = 1; at <= operations; at += 3) {
       const { files, acknowledged } = await failing(at, 'killed');
-      for (let stop = 1; stop < 12; stop++) {
+      for (let stop = 1; stop < 40; stop++) {
         const half = files.restarted('half');
         half.failAt(stop, 'killed');
         const opened = await openRun('/runs/a', { files: half, write: true, processes: nobodyRuns }).catch(

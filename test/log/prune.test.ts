@@ -5,6 +5,7 @@ import { verifyRun } from '../../src/log/verify.ts';
 import { errorOf } from '../support/stage.ts';
 import { all, columnsDraft, origin, pipeline } from './events.ts';
 import { FakeFiles } from './fake-files.ts';
+import { nobodyRuns, survivals } from './faults.ts';
 
 /** Four steps, a file of columns and a checkpoint each. */
 async function run(): Promise<FakeFiles> {
@@ -64,6 +65,38 @@ describe('log/prune', () => {
   it('keeps at least one checkpoint', async () => {
     const plan = await planPrune('/run', { checkpoints: 0 }, { files: await run() });
     expect(plan.checkpoints).to.have.length(3);
+  });
+
+  it('stopped at any operation, leaves a run that verifies, goes on, and can be pruned again', async () => {
+    const whole = await run();
+    const prune = async (files: FakeFiles): Promise<void> =>
+      pruneRun(await planPrune('/run', { checkpoints: 2, before: 3 }, { files }), {
+        files,
+        processes: nobodyRuns,
+      });
+    const counted = whole.restarted('all');
+    await prune(counted);
+    for (const fault of ['torn', 'killed'] as const) {
+      for (let at = 1; at <= counted.operations; at++) {
+        const files = whole.restarted('all');
+        files.failAt(at, fault);
+        await prune(files).catch(() => undefined);
+        for (const survival of survivals) {
+          const left = files.restarted(survival);
+          const what = `operation ${at}, ${fault}, ${survival}`;
+          const found = await verifyRun('/run', { files: left, processes: nobodyRuns });
+          expect(
+            found.findings.map((f) => f.error.message),
+            what,
+          ).to.deep.equal([]);
+          const log = await openRun('/run', { files: left, write: true, processes: nobodyRuns });
+          expect((await all(log)).length, what).to.equal(8);
+          await log.close();
+          await prune(left);
+          expect(left.paths().sort(), what).to.deep.equal(counted.paths().sort());
+        }
+      }
+    }
   });
 
   it('does not hide damage: a file that is gone and not on the list', async () => {
