@@ -5,6 +5,7 @@ import type { Remark, StageEvent, StageSetup, Surroundings, UpdateResult } from 
 import { defineUpdate } from '../../core/stage.ts';
 import { criticRemarks, criticSchema, withCritic } from './critic.ts';
 import { type Importance, importanceCorrection, importanceSchema } from './importance.ts';
+import { importanceMetrics } from './importance-metrics.ts';
 import { losses } from './losses.ts';
 import { lossSchema, optimizerSettings, settingsRemarks, updateWith } from './settings.ts';
 
@@ -230,7 +231,7 @@ function correct(
       ...(masks && { lossMask: { offsets, values: mask } }),
     },
     metrics: {
-      ...(weights && { importance_mean: sum(weights) / tokens }),
+      ...importanceMetrics(old, sampled, before, importance),
       ...(masks && { rejected_fraction: 1 - sum(mask) / tokens }),
     },
   };

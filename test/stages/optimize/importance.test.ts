@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { raggedFloat32 } from '../../../src/core/columns.ts';
 import { importanceCorrection, importanceSchema } from '../../../src/stages/optimize/importance.ts';
+import { importanceMetrics } from '../../../src/stages/optimize/importance-metrics.ts';
 
 interface Case {
   readonly id: string;
@@ -17,6 +18,7 @@ interface Case {
   readonly mask: number[][];
   readonly expected_weights: number[][] | null;
   readonly expected_mask: number[][];
+  readonly expected_metrics: Readonly<Record<string, number>>;
 }
 
 const read = (name: string): Case[] => JSON.parse(readFileSync(`fixtures/reference/${name}`, 'utf8'));
@@ -84,6 +86,41 @@ describe('optimize/policy-gradient, importance', () => {
     const weighed = correct({ threshold: 'unbounded', reject: [{ use: 'sum-k1', keep: 2, counted: true }] });
     expect(Array.from(weighed.weights!)).to.deep.equal([0, 0, 1]);
     expect(correct({ threshold: 'unbounded' }).weights![0]).to.be.closeTo(Math.exp(2), 1e-5);
+  });
+
+  it('says of the weights and of the sampler what verl does', () => {
+    const theirs = {
+      importance_mean: 'rollout_is_mean',
+      importance_std: 'rollout_is_std',
+      importance_ess: 'rollout_is_eff_sample_size',
+      sampler_kl: 'kl',
+    };
+    // Of sequences verl takes these by rows, before bounding.
+    const ofTokens = {
+      importance_min: 'rollout_is_min',
+      importance_max: 'rollout_is_max',
+      importance_high: 'rollout_is_ratio_fraction_high',
+      importance_low: 'rollout_is_ratio_fraction_low',
+    };
+    for (const example of [...cases, ...more]) {
+      const settings = importanceSchema.parse(settingsOf(example));
+      const [old, sampled] = [raggedFloat32(example.logprobs), raggedFloat32(example.rollout_logprobs)];
+      const metrics = importanceMetrics(old, sampled, Float32Array.from(example.mask.flat()), settings);
+      const names = { ...theirs, ...(settings.level === 'token' && ofTokens) };
+      for (const [ours, name] of Object.entries(names)) {
+        const expected = example.expected_metrics[name];
+        if (expected === undefined) continue;
+        // verl adds 1e-8 to the mean, and so has an effective size of 34 where all weights are that small.
+        if (ours === 'importance_ess' && metrics.importance_mean! < 1e-3) continue;
+        const off = Math.abs(metrics[ours]! - expected) / Math.max(1, Math.abs(expected));
+        expect(off, `${example.id}: ${ours} ${metrics[ours]} for ${expected}`).to.be.at.most(3e-6);
+      }
+    }
+  });
+
+  it('says nothing where no token counts', () => {
+    const two = raggedFloat32([[-1, -2]]);
+    expect(importanceMetrics(two, two, new Float32Array(2), importanceSchema.parse({}))).to.deep.equal({});
   });
 
   it('refuses bounds that cannot be meant', () => {
