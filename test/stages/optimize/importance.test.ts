@@ -113,7 +113,9 @@ describe('optimize/policy-gradient, importance', () => {
         // verl adds 1e-8 to the mean, and so has an effective size of 34 where all weights are that small.
         if (ours === 'importance_ess' && metrics.importance_mean! < 1e-3) continue;
         const off = Math.abs(metrics[ours]! - expected) / Math.max(1, Math.abs(expected));
-        expect(off, `${example.id}: ${ours} ${metrics[ours]} for ${expected}`).to.be.at.most(3e-6);
+        // The same 1e-8 makes a spread of up to 1e-4 where there is none.
+        const within = ours === 'importance_std' ? 1e-4 : 3e-6;
+        expect(off, `${example.id}: ${ours} ${metrics[ours]} for ${expected}`).to.be.at.most(within);
       }
     }
   });
