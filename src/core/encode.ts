@@ -149,6 +149,9 @@ function canonical(name: string, spec: ColumnSpec, data: AnyColumnData): Buffers
       code: 'stage/contract',
       message: `Column ${name} must be ${spec.nullable ? 'nullable ' : ''}${spec.kind}, not ${describe(data)}.`,
       value: describe(data),
+      ...(spec.kind in arrays && {
+        help: `Return a ${arrays[spec.kind as keyof typeof arrays].name}: ${arrays[spec.kind as keyof typeof arrays].name}.from(numbers).`,
+      }),
     });
   const rows = rowsOf(data);
   if (spec.kind === 'list<int32>' || spec.kind === 'list<float32>') {

@@ -257,12 +257,21 @@ function inPlace(error: unknown, wired: WiredStage, event: StageEvent): unknown 
       ...error.details(),
       message: `${who}: ${error.summary}`,
       place: error.place ?? wired.place,
+      ...(error.help === undefined && whereThrown(error.cause)),
     });
   }
   return new RlevError({
     code: 'stage/failed',
     message: `${who}: ${reasonOf(error)}`,
     place: wired.place,
+    ...whereThrown(error),
     cause: error,
   });
+}
+
+/** The line of a user's own module that threw, as a hint; nothing for what was thrown elsewhere. */
+function whereThrown(error: unknown): { readonly help?: string } {
+  const frames = (error instanceof Error ? (error.stack ?? '') : '').split('\n').slice(1);
+  const [, at] = /(?:file:\/\/|\()(\/.*?:\d+:\d+)\)?$/.exec(frames[0] ?? '') ?? [];
+  return at === undefined || at.includes('/node_modules/') ? {} : { help: `Thrown at ${at}.` };
 }

@@ -155,8 +155,8 @@ describe('a stage applied to a cohort', () => {
     });
     const error = await failure(through([source(1), stage]));
     expect(error.code).to.equal('stage/failed');
-    expect(error.message).to.equal(
-      'test.yaml:3:5: stage/failed: Stage bad (test/bad), step 4: x is not a function',
+    expect(error.message).to.match(
+      /^test\.yaml:3:5: stage\/failed: Stage bad \(test\/bad\), step 4: x is not a function\n {2}Thrown at .*cohort\.test\.ts:\d+:\d+\.$/,
     );
     expect(error.cause).to.equal(cause);
   });
@@ -174,7 +174,8 @@ describe('a stage applied to a cohort', () => {
         throw what;
       });
       const error = await failure(through([source(1), stage]));
-      expect(error.message).to.equal(`test.yaml:3:5: stage/failed: Stage bad (test/bad), step 4: ${message}`);
+      const [line] = error.message.split('\n');
+      expect(line).to.equal(`test.yaml:3:5: stage/failed: Stage bad (test/bad), step 4: ${message}`);
     });
   }
 });

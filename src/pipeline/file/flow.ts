@@ -1,6 +1,6 @@
-import type { ColumnName } from '../../core/columns.ts';
+import { type ColumnName, vocabulary } from '../../core/columns.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
-import { type Place, RlevError } from '../../core/errors.ts';
+import { type Place, RlevError, reasonOf, show } from '../../core/errors.ts';
 import type { Catalogue, StageDefinition, StageKind } from '../../core/stage.ts';
 import type { ResolvedStage } from './resolve-stage.ts';
 
@@ -35,15 +35,52 @@ export function checkEvaluation(
   });
 }
 
-/** The columns that a stage needs and adds. */
-export function columnsOf({ definition, params }: ResolvedStage): {
+/**
+ * The columns that a stage needs and adds.
+ *
+ * @throws RlevError `stage/contract` with the stage's place where its definition cannot say
+ */
+export function columnsOf(stage: ResolvedStage): {
   readonly needs: readonly ColumnName[];
   readonly adds: readonly ColumnName[];
   readonly replaces: readonly ColumnName[];
 } {
-  const adds = definition.kind === 'source' || definition.kind === 'map' ? definition.adds(params) : [];
-  const replaces = definition.kind === 'map' ? (definition.replaces?.(params) ?? []) : [];
-  return { needs: definition.kind === 'source' ? [] : definition.needs(params), adds, replaces };
+  const { definition, params } = stage;
+  const list = (name: 'needs' | 'adds' | 'replaces', columns: () => readonly ColumnName[]) =>
+    namesFrom(stage, name, columns);
+  return {
+    needs: definition.kind === 'source' ? [] : list('needs', () => definition.needs(params)),
+    adds:
+      definition.kind === 'source' || definition.kind === 'map'
+        ? list('adds', () => definition.adds(params))
+        : [],
+    replaces: definition.kind === 'map' ? list('replaces', () => definition.replaces?.(params) ?? []) : [],
+  };
+}
+
+function namesFrom(
+  { use, place }: ResolvedStage,
+  name: string,
+  columns: () => readonly ColumnName[],
+): readonly ColumnName[] {
+  const broken = (how: string, cause?: unknown): RlevError =>
+    new RlevError({
+      code: 'stage/contract',
+      message: `${name} of ${use} ${how}.`,
+      place,
+      help: `It is a function of the parameters that returns names of columns: ${name}: () => ['reward'].`,
+      cause,
+    });
+  let found: unknown;
+  try {
+    found = columns();
+  } catch (cause) {
+    throw broken(`fails: ${reasonOf(cause).replace(/\.$/, '')}`, cause);
+  }
+  if (Array.isArray(found) && found.every((column) => typeof column === 'string')) {
+    return found as ColumnName[];
+  }
+  throw broken(`returns ${show(found)}, no list of names`);
 }
 
 function asksForRounds({ definition, params }: ResolvedStage): boolean {
@@ -110,6 +147,17 @@ function columnErrors(stages: readonly (ResolvedStage | undefined)[], catalogue:
       );
     }
     for (const column of adds) {
+      if (!(column in vocabulary) && !column.startsWith('data.')) {
+        errors.push(
+          new RlevError({
+            code: 'config/columns',
+            message: `${stage.use} adds the column \`${column}\`, which is no column.`,
+            value: column,
+            place: stage.place,
+            help: `${didYouMean(column, Object.keys(vocabulary))} A column of one's own is data.<name>.`,
+          }),
+        );
+      }
       const earlier = addedBy.get(column);
       if (earlier && !replaces.includes(column)) {
         errors.push(

@@ -119,7 +119,7 @@ function withColumns(tests: JsonSchema): JsonSchema {
   ]);
   const columns = {
     properties: Object.fromEntries(described) as Record<string, JsonSchema>,
-    patternProperties: { [String.raw`^data\.`]: {} },
+    patternProperties: { '^data\\.': {} },
     additionalProperties: false,
   };
   const { rows, expect } = test.properties;

@@ -121,7 +121,7 @@ export async function ownStage({ use, place, folder, base }: OwnUse): Promise<St
   const found = module[name];
   if (!isDefinition(found)) {
     throw fail(
-      `${name} of ${path} is ${describe(found)}, not a stage.`,
+      `${name} of ${path} is ${describe(found)}, not a stage${missingFrom(found)}.`,
       'Export what defineMap, defineSource, defineSelect, defineUpdate, verifier, value, scale or reward of rlev returns.',
     );
   }
@@ -167,21 +167,39 @@ async function load(
   } catch (cause) {
     const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
     const { code } = (cause ?? {}) as NodeJS.ErrnoException;
-    const typed = /^\.[cm]?tsx?$/.test(extname(file));
-    throw typed && (code === 'ERR_UNKNOWN_FILE_EXTENSION' || cause instanceof SyntaxError)
-      ? fail(
-          `Node ${process.versions.node} loads no TypeScript, and ${file} is such.`,
-          'Compile it to .js and name that, run rlev under `node --import tsx`, or take Node 22.18 or newer.',
-          cause,
-        )
-      : fail(
-          `The module ${file} cannot be loaded: ${reason}`,
-          code === 'ERR_MODULE_NOT_FOUND'
-            ? 'What it imports must be installed where it stands; rlev itself too: npm install rlev.'
-            : `See it fail by itself: node ${file}`,
-          cause,
-        );
+    const message = `The module ${file} cannot be loaded: ${reason}`;
+    if (code === 'ERR_MODULE_NOT_FOUND') {
+      throw fail(
+        message,
+        'What it imports must be installed where it stands; rlev itself too: npm install rlev.',
+        cause,
+      );
+    }
+    if (isTypeScriptUnread(file, cause)) {
+      throw fail(
+        `Node ${process.versions.node} loads no TypeScript by itself, and ${file} is such.`,
+        'Take Node 22.18 or newer; or npm install --save-dev tsx, and NODE_OPTIONS="--import tsx" npx rlev ...; or compile it to .mjs and name that.',
+        cause,
+      );
+    }
+    if (cause instanceof SyntaxError && /outside a module|Unexpected token 'export'/.test(cause.message)) {
+      throw fail(
+        `The module ${file} is written as an ES module, and Node takes it for CommonJS.`,
+        'Name it .mjs, or set "type": "module" in the package.json of its folder.',
+        cause,
+      );
+    }
+    throw fail(message, `See it fail by itself: node ${file}`, cause);
   }
+}
+
+/** Whether a module failed for being TypeScript: where something loads that, it failed for what is in it. */
+function isTypeScriptUnread(file: string, cause: unknown): boolean {
+  if (!/^\.[cm]?tsx?$/.test(extname(file))) return false;
+  if ((cause as NodeJS.ErrnoException | null)?.code === 'ERR_UNKNOWN_FILE_EXTENSION') return true;
+  const loader = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ');
+  const features = process.features as { readonly typescript?: unknown };
+  return cause instanceof SyntaxError && !features.typescript && !/--(import|loader|require)\b/.test(loader);
 }
 
 /** Whether a value has the fields that a stage's definition of its kind must have. */
@@ -198,6 +216,16 @@ function isDefinition(value: unknown): value is AnyDefinition {
     typeof summary === 'string' &&
     typeof mapOf(params).safeParse === 'function'
   );
+}
+
+/** `: it has no needs, no create`, of what is nearly one. */
+function missingFrom(value: unknown): string {
+  const fields = mapOf(value);
+  if (typeof fields.kind !== 'string') return '';
+  const wanted = ['summary', 'params', ...(fields.kind === 'source' ? [] : ['needs']), 'create'];
+  const all = ['source', 'map'].includes(fields.kind) ? [...wanted, 'adds'] : wanted;
+  const missing = all.filter((name) => fields[name] === undefined);
+  return missing.length > 0 ? `: it has no ${missing.join(', no ')}` : '';
 }
 
 function isStrict(params: unknown): boolean {

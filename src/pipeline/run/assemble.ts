@@ -91,7 +91,9 @@ export async function assemble(pipeline: Pipeline, options: AssembleOptions): Pr
 export async function createStage(resolved: ResolvedStage, setup: StageSetup): Promise<WiredStage> {
   const { id, definition, params, place } = resolved;
   try {
-    return { id, definition, params, place, stage: await definition.create(params, setup) };
+    const stage = await definition.create(params, setup);
+    requireMethods(stage, resolved);
+    return { id, definition, params, place, stage };
   } catch (error) {
     if (error instanceof RlevError) throw at(error, place);
     throw new RlevError({
@@ -101,6 +103,18 @@ export async function createStage(resolved: ResolvedStage, setup: StageSetup): P
       cause: error,
     });
   }
+}
+
+function requireMethods(stage: unknown, { id, definition: { kind, name: use } }: ResolvedStage): void {
+  const methods = kind === 'source' ? ['dataset', 'next'] : ['run'];
+  const made = (typeof stage === 'object' && stage !== null ? stage : {}) as Record<string, unknown>;
+  const missing = methods.filter((name) => typeof made[name] !== 'function');
+  if (missing.length === 0) return;
+  throw new RlevError({
+    code: 'stage/contract',
+    message: `Stage ${id} (${use}): what create returned has no function ${missing.join(', no ')}.`,
+    help: `A stage of the kind ${kind} is an object with ${methods.join(' and ')}: create: () => ({ run: (columns) => ... }).`,
+  });
 }
 
 /** What a stage of a pipeline is made with; `open` is asked for the policy whenever the stage wants it. */

@@ -125,6 +125,21 @@ describe('stages of one’s own, by path', () => {
     ['no export', './stages.ts', /7:18: config\/module: .* names no export .*\n {2}Write `\.\/stages\.ts#/],
     ['an export that is no stage', './stages.ts#limit', /limit of \.\/stages\.ts is a number, not a stage/],
     ['parameters that let a misspelling pass', './stages.ts#loose', /z\.strictObject/],
+    [
+      'what is nearly a stage',
+      './stages.ts#half',
+      /half of \.\/stages\.ts is an object of .*, not a stage: it has no needs, no create\.\n/,
+    ],
+    [
+      'a column that there is not',
+      './stages.ts#misnamed',
+      /7:3: config\/columns: .*#misnamed adds the column `rewrad`, which is no column\.\n {2}Did you mean `reward`\?/,
+    ],
+    [
+      'columns that it cannot name',
+      './stages.ts#unsure',
+      /7:3: stage\/contract: needs of \.\/stages\.ts#unsure fails: no idea\.\n {2}It is a function/,
+    ],
     ['a module that throws', './broken.ts#x', /broken\.ts cannot be loaded: TypeError: no such thing/],
   ];
   for (const [what, use, message] of refused) {
@@ -154,6 +169,8 @@ describe('stages of one’s own, by path', () => {
   const breaches: [string, string, string, RegExp][] = [
     ['a column that it did not declare', 'undeclared', 'stage/contract', /returned scale, which it does not/],
     ['the wrong number of rows', 'short', 'stage/contract', /returned 1 rows of reward for 2/],
+    ['no stage', 'idle', 'stage/contract', /what create returned has no function run\./],
+    ['a list for a typed array', 'untyped', 'stage/contract', /float64.*\n {2}Return a Float64Array/],
     ['another type', 'wrongType', 'stage/contract', /Column reward must be float64/],
   ];
   for (const [what, name, code, message] of breaches) {
@@ -162,7 +179,7 @@ describe('stages of one’s own, by path', () => {
       expect(error.code).to.equal(code);
       expect(error.message).to.match(message);
       expect(error.message).to.match(
-        new RegExp(`p\\.yaml:7:3: .*Stage reward \\(\\./stages\\.ts#${name}\\), step 0`),
+        new RegExp(`p\\.yaml:7:3: .*Stage reward \\(\\./stages\\.ts#${name}\\)(, step 0|: what create)`),
       );
     });
   }
@@ -171,6 +188,12 @@ describe('stages of one’s own, by path', () => {
     const atWork = await failureOf('./stages.ts#throwsText');
     expect(atWork.code).to.equal('stage/failed');
     expect(atWork.message).to.match(/p\.yaml:7:3: .*Stage reward \(.*#throwsText\), step 0: out of luck/);
+    const inFunction = await errorOf(() =>
+      cohortOf(good.replace('#lengthBonus\n    bonus: 1', '#throwsError')),
+    );
+    expect(inFunction.message).to.match(
+      /p\.yaml:10:3: stage\/failed: Stage reward .*: On the row 0\.0\.\d\.0: out of tune\n {2}Thrown at .*own\/stages\.ts:\d+:\d+\.$/,
+    );
     const created = await failureOf('./stages.ts#throwsAtCreation');
     expect(created.code).to.equal('stage/failed');
     expect(created.message).to.match(/p\.yaml:7:3: .*reward .*could not be created: .*no key/);

@@ -109,3 +109,38 @@ export const notANumber = reward((row) => row.correct / 0);
 export const loose = { ...lengthBonus, params: z.object({}) };
 
 export const limit = 3;
+
+export const misnamed = defineMap({
+  ...bad,
+  name: 'own/misnamed',
+  adds: () => ['rewrad' as 'reward'],
+  create: () => ({ run: () => ({ reward: new Float64Array(0) }) }),
+});
+
+export const unsure = defineMap({
+  ...bad,
+  name: 'own/unsure',
+  needs: () => {
+    throw new TypeError('no idea.');
+  },
+  create: () => ({ run: () => ({ reward: new Float64Array(0) }) }),
+});
+
+export const idle = defineMap({ ...bad, name: 'own/idle', create: () => ({}) as never });
+
+export const untyped = defineMap({
+  ...bad,
+  name: 'own/untyped',
+  create: () => ({ run: ({ response }) => ({ reward: response.map(() => 1) as never }) }),
+});
+
+export const throwsError = reward(() => {
+  throw new Error('out of tune');
+});
+
+export const half = {
+  kind: 'map',
+  summary: 'No stage yet.',
+  params: z.strictObject({}),
+  adds: () => ['reward'],
+};
