@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { basename, relative, resolve as resolvePath } from 'node:path';
+import { basename, join, relative, resolve as resolvePath } from 'node:path';
 import { RlevError } from '../../core/errors.ts';
 import type { Catalogue, Scope } from '../../core/stage.ts';
 import { parseAddress } from '../../log/address.ts';
@@ -22,6 +22,7 @@ import { openRecording, type Recording, recordedPipeline } from './recording.ts'
 import { ReplayChanges } from './replay-changes.ts';
 import { type ReplayedStage, ReplayFigures } from './replay-figures.ts';
 import { openReplayer, type Replayer, type ReplayRange } from './replayer.ts';
+import { sameStage } from './same-stage.ts';
 import { scoped } from './scoped.ts';
 import { readsWeightsOfTheTime } from './weights-of-the-time.ts';
 
@@ -110,7 +111,7 @@ async function replayUnder(signal: AbortSignal, run: string, options: ReplayOpti
         'The rollouts stay those of the recorded policy: where anything differs from the recording, every update after the first is off-policy. See the importance ratios.',
       );
       await startPolicy(replayer, recording, Math.max(recording.base, steps.from));
-    }
+    } else await startStates(replayer, recording, Math.max(recording.base, steps.from), notice);
     if (options.directory !== undefined) {
       log = await recordAs(options.directory, recording, pipeline, replayer);
     }
@@ -263,6 +264,36 @@ async function startPolicy(replayer: Replayer, { log }: Recording, step: number)
   const checkpoint = step === 0 ? undefined : await checkpointAt(log, step);
   const policy = await replayer.openPolicy();
   if (checkpoint) await loadCheckpoint(log.directory, checkpoint, { policy, stages: replayer.stages });
+}
+
+/**
+ * Stages that keep a state from cohort to cohort, as they were before a step: at the run's beginning as they are made,
+ * later from its checkpoint. Without one, and where the recording has another stage, the state begins anew, which is said.
+ */
+async function startStates(
+  { stages }: Replayer,
+  { log, pipeline }: Recording,
+  step: number,
+  notice: (message: string) => void,
+): Promise<void> {
+  const keepers = stages.filter(({ stage }) => stage.save);
+  if (step === 0 || keepers.length === 0) return;
+  const checkpoint = await checkpointAt(log, step).catch((error: unknown) => {
+    if (error instanceof RlevError && error.code === 'run/not-found') return undefined;
+    throw error;
+  });
+  for (const wired of keepers) {
+    const { id, stage } = wired;
+    const as = { ...wired, use: wired.definition.name };
+    const recorded = pipeline.stages.find((s) => s.id === id);
+    if (checkpoint && sameStage(as, recorded)) {
+      await stage.load?.(join(checkpointFolder(log.directory, checkpoint), 'stages', id));
+    } else {
+      notice(
+        `${id} (${as.use}) keeps a state from step to step, and begins anew at step ${step}: replay from step 0 for what it would have come to by then.`,
+      );
+    }
+  }
 }
 
 async function checkpointAt(log: EventLog, step: number): Promise<JournalEntry> {

@@ -10,6 +10,7 @@ import { checkBeforeRun } from '../../../src/pipeline/lint/before-run.ts';
 import { type Finding, formatFinding } from '../../../src/pipeline/lint/finding.ts';
 import { type LintOptions, lint, lintText } from '../../../src/pipeline/lint/lint.ts';
 import { builtInStages } from '../../../src/stages/catalogue.ts';
+import { scale } from '../../../src/stages/reward/define-scale.ts';
 import { errorOf } from '../../support/stage.ts';
 
 const good = `rlev: 1
@@ -220,6 +221,45 @@ describe('lint of values', () => {
     expect(found.map((f) => f.code)).to.deep.equal(['value/cancelled']);
     expect(found[0]!.message).to.include('cancels, but for what reward/kl adds');
     expect(found[0]!.help).to.include('std: false').and.to.include('advantage/grpo-weighted');
+  });
+
+  it('says once what is wrong with the signal of a value', async () => {
+    const text = good
+      .replace(/evaluate:[\s\S]*/, '')
+      .replace('value/points', 'value/shuffled, signal: { use: value/column, column: points, q: 3 }');
+    for (const offline of [true, false]) {
+      const found = await lintText(text, 'pipelines/p.yaml', { catalogue: builtInStages, offline });
+      expect(found.map((f) => [f.code, f.place.line, f.place.column])).to.deep.equal([
+        ['config/type', 8, 83],
+      ]);
+    }
+  });
+
+  it('finds a label without a value by its line, and a scale of one’s own that fails on a value', async () => {
+    const labels = good
+      .replace(/evaluate:[\s\S]*/, '')
+      .replace('value/points', 'value/difficulty, column: points, values: { 1: 0.1 }');
+    const [label] = await lintText(labels, 'pipelines/p.yaml', { catalogue: builtInStages });
+    expect(label).to.deep.include({ code: 'data/value' });
+    expect(label!.place).to.include({ file: 'fixtures/exams/smoke.jsonl' });
+    const own = catalogueOf([
+      ...builtInStages.values(),
+      { ...scale((v) => (v > 0 ? NaN : 1)), name: 'reward/mine' },
+    ]);
+    const text = good.replace(/evaluate:[\s\S]*/, '').replace('reward/rlev, alpha: 1', 'reward/mine');
+    const [failing] = await lintText(text, 'pipelines/p.yaml', { catalogue: own });
+    expect(failing).to.deep.include({ severity: 'error', code: 'stage/contract' });
+    expect(failing!.message).to.include('returned NaN as the scale of the value');
+  });
+
+  it('takes the largest s of several values for the top of a scale of one’s own', async () => {
+    const own = catalogueOf([
+      ...builtInStages.values(),
+      { ...scale((v) => (v > 0.001 ? 2 : 1 + v)), name: 'reward/mine' },
+    ]);
+    const text = good.replace(/evaluate:[\s\S]*/, '').replace('reward/rlev, alpha: 1', 'reward/mine');
+    const found = await lintText(text, 'pipelines/p.yaml', { catalogue: own });
+    expect(found.map((f) => f.code)).to.deep.equal(['value/uniform']);
   });
 
   it('says nothing of a scale that nobody reads, or that another reward takes the place of', async () => {

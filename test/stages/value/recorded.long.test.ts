@@ -6,6 +6,7 @@ import { columnOf } from '../../../src/core/batch.ts';
 import { cohortsOf, joinedBatch } from '../../../src/log/join.ts';
 import { openRun } from '../../../src/log/run-directory.ts';
 import { resolvePipeline } from '../../../src/pipeline/file/resolve.ts';
+import { replay } from '../../../src/pipeline/replay/replay.ts';
 import { resume } from '../../../src/pipeline/run/resume.ts';
 import { train } from '../../../src/pipeline/run/run.ts';
 import { cutAfter, eventsOf, outcomeOf } from '../../pipeline/replay/recorded.ts';
@@ -78,6 +79,10 @@ describe('values in a recorded run', function () {
       expect(value[i]).to.equal(1 - (2 + right.get(id)!) / 8);
     });
     expect(new Set(value).size).to.be.above(1);
+
+    // a replay from a later step on gets the estimates of the checkpoint
+    const { check } = await replay(whole, { catalogue, steps: { from: 2, to: 2 }, check: true });
+    expect(check).to.include({ difference: undefined, changed: 0 });
 
     const events = await eventsOf(whole);
     for (const stage of ['value', 'optimize', 'checkpoint']) {
