@@ -109,9 +109,23 @@ describe('policy/losses', () => {
 
   it('are all the policy gradient where the policy that trains is the one before the update', async () => {
     const sum = 'seq-mean-token-sum';
-    for (const use of ['loss/ppo-clip', 'loss/cispo', 'loss/importance-sampling', 'loss/reinforce']) {
-      expect(await gradientOf(use, sum), use).to.deep.equal([-2, 1, 0]);
+    const perToken = [
+      'ppo-clip',
+      'cispo',
+      'importance-sampling',
+      'reinforce',
+      'sapo',
+      'vespo',
+      'dppo',
+      'dro',
+    ];
+    for (const name of perToken) {
+      const gradient = await gradientOf(`loss/${name}`, sum);
+      for (const [i, g] of [-2, 1, 0].entries()) expect(gradient[i], name).to.be.closeTo(g, 1e-6);
     }
+    // The mean advantage, 1/3, to each of three tokens, but where a token's own advantage is 0: it is one of responses.
+    const mean = await gradientOf('loss/gmpo', 'seq-mean-token-mean');
+    for (const [i, g] of [-1 / 9, -1 / 9, 0].entries()) expect(mean[i], 'gmpo').to.be.closeTo(g, 1e-6);
     const thirds = (await gradientOf('loss/gspo', 'seq-mean-token-mean')).map((g) => g * 3);
     for (const [i, g] of [-2, 1, 0].entries()) expect(thirds[i]).to.be.closeTo(g, 1e-6);
   });
