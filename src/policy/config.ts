@@ -134,8 +134,14 @@ export function parseConfig(
 
   const name = c.architectures[0];
   const architecture = architectures[name];
-  if (!architecture || !allowed.includes(architecture.head)) {
-    return unsupported(`The architecture ${show(name)} is not supported.`, name);
+  if (!architecture) return unsupported(`The architecture ${show(name)} is not supported.`, name);
+  if (!allowed.includes(architecture.head)) {
+    throw checkpointError(
+      `The architecture ${show(name)} has a value head and writes no tokens.`,
+      file,
+      name,
+      'It can be what a critic begins with: policy.critic.from.',
+    );
   }
   const { family, head } = architecture;
   if (c.hidden_act !== 'silu')

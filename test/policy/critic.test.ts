@@ -390,11 +390,7 @@ describe('a policy with a critic', () => {
   it('refuses a critic that cannot be one, and a value head for a policy', async () => {
     const headed = join(directory, 'head');
     await saveCheckpoint(headed, await startOf(model));
-    await rejects(
-      openLocalPolicy({ from: headed, engine }),
-      'policy/checkpoint',
-      'ForSequenceClassification',
-    );
+    await rejects(openLocalPolicy({ from: headed, engine }), 'policy/checkpoint', 'has a value head');
     const nowhere = openLocalPolicy({ ...options, critic: { from: '/nowhere' } });
     await rejects(nowhere, 'policy/checkpoint', 'cannot be read');
     const small = join(directory, 'small');
