@@ -226,11 +226,11 @@ describe('lint of values', () => {
   it('says once what is wrong with the signal of a value', async () => {
     const text = good
       .replace(/evaluate:[\s\S]*/, '')
-      .replace('value/points', 'value/shuffled, signal: { use: value/column, column: points, q: 3 }');
+      .replace('value/points', 'value/shuffled, signal: { use: value/column, column: points, normalise: mean }');
     for (const offline of [true, false]) {
       const found = await lintText(text, 'pipelines/p.yaml', { catalogue: builtInStages, offline });
       expect(found.map((f) => [f.code, f.place.line, f.place.column])).to.deep.equal([
-        ['config/type', 8, 83],
+        ['config/type', 8, 89],
       ]);
     }
   });
