@@ -57,8 +57,7 @@ export async function openVerdicts(
           { from: derived[0]!.id, to: derived.at(-1)!.id, notice, signal },
         )
       : undefined;
-  const rewarded = async (recorded: RecordedCohort): Promise<Cohort> => {
-    const names = ['points', 'value', 'scale'];
+  const rewarded = async (recorded: RecordedCohort, names: readonly string[]): Promise<Cohort> => {
     if (replayer) return replayer.run(await replayer.inputs(recorded, names));
     return recording.cohortAfter(ids, recorded, names, signal);
   };
@@ -71,10 +70,10 @@ export async function openVerdicts(
     through: ids,
     judged,
     worth: async (recorded) => {
-      const given = (await judged(recorded, ['points', 'value'])).batch;
-      const { batch: behind } = await rewarded(recorded);
-      const known =
-        [given, behind].find((batch) => batch.getChild('points') ?? batch.getChild('value')) ?? given;
+      const { batch: given } = await judged(recorded, keyColumns);
+      const isKnown = keyColumns.some((name) => given.getChild(name));
+      const { batch: behind } = await rewarded(recorded, isKnown ? ['scale'] : [...keyColumns, 'scale']);
+      const known = isKnown ? given : behind;
       const rowIds = columnOf(known, 'row_id');
       const scales = behind.getChild('scale') ? columnOf(behind, 'scale') : undefined;
       const byId = new Map(columnOf(behind, 'row_id').map((id, i) => [id, scales?.[i]]));
@@ -103,7 +102,8 @@ export async function* wholeCohorts(
   }
 }
 
-const telling: readonly string[] = ['points', 'correct', 'value', 'scale'];
+const keyColumns: readonly string[] = ['points', 'value'];
+const telling: readonly string[] = [...keyColumns, 'correct', 'scale'];
 
 /** The stages up to the last one that adds a verdict, or what it is worth. */
 function upToWorth<S extends ResolvedStage>(stages: readonly S[]): S[] {
