@@ -92,7 +92,7 @@ export const vocabulary = {
   reward: column('float64', 'r(x, y) = s(x) * correct, before shaping'),
   old_logprobs: column('list<float32>', "log-probabilities under the trainer's policy before its update"),
   ref_logprobs: column('list<float32>', 'log-probabilities under the reference policy'),
-  values: column('list<float32>', "the critic's value at each response token"),
+  values: column('list<float32>', "the critic's value of the state in which each response token is chosen"),
   returns: column('list<float32>', 'the return at each response token'),
   token_rewards: column('list<float32>', 'reward at each response token, KL and shaping included'),
   baseline_reward: column('float64', "reward of the greedy response to the row's prompt"),
