@@ -7,6 +7,7 @@ export { z } from 'zod';
 export type { Aggregation } from './core/services.ts';
 export { tf } from './engine/tf.ts';
 export { lossCatalogue, standardLosses } from './policy/losses/catalogue.ts';
+export { detach, withoutGradient } from './policy/losses/detach.ts';
 export type {
   AggregateParams,
   LossCatalogue,

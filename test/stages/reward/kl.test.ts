@@ -12,7 +12,8 @@ interface KlCase {
   readonly expected_kl_per_token?: number[][];
 }
 
-const cases: KlCase[] = JSON.parse(readFileSync('fixtures/reference/losses.json', 'utf8'));
+const read = (name: string): KlCase[] => JSON.parse(readFileSync(`fixtures/reference/${name}`, 'utf8'));
+const cases = [...read('losses.json'), ...read('losses_more.json')];
 const aliases: Record<string, string> = { kl: 'k1', mse: 'k2', low_var_kl: 'k3' };
 
 const columns = {
