@@ -152,7 +152,7 @@ describe('policy/open-policy', () => {
       ['/nowhere.js#x', '/nowhere.js'],
     ] as const) {
       const error = await rejection(twice.trainer.train(trainRequest(twice, use)));
-      expect(error.code).to.equal('config/unknown-stage');
+      expect(error.code).to.equal('config/module');
       expect(error.message).to.contain(part);
     }
     await Promise.all([once.close(), twice.close()]);

@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs';
-import { extname, relative, resolve as resolvePath } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { relative, resolve as resolvePath } from 'node:path';
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { type Place, RlevError, RlevErrors } from '../../core/errors.ts';
+import { importModule } from '../../core/import-module.ts';
 import type { AnyDefinition, Catalogue, StageDefinition } from '../../core/stage.ts';
 import { compose } from './compose.ts';
 import type { Located, Path } from './located.ts';
@@ -100,7 +99,9 @@ export async function ownStage({ use, place, folder, base }: OwnUse): Promise<St
   const name = cut < 0 ? '' : use.slice(cut + 1);
   const fail = (message: string, help: string, cause?: unknown): RlevError =>
     new RlevError({ code: 'config/module', message, value: use, place, help, cause });
-  const module = await load(resolvePath(folder, path), folder, fail);
+  const module = await importModule(resolvePath(folder, path)).catch((error: RlevError) => {
+    throw new RlevError({ ...error.details(), value: use, place });
+  });
   const stages = Object.keys(module).filter((key) => isDefinition(module[key]));
   if (name === '') {
     throw fail(
@@ -152,54 +153,6 @@ function ambiguous({ use, place, folder }: OwnUse, earlier: string): RlevError {
     place,
     help: 'Name one of the two by another path, such as an absolute one.',
   });
-}
-
-async function load(
-  file: string,
-  folder: string,
-  fail: (message: string, help: string, cause?: unknown) => RlevError,
-): Promise<Record<string, unknown>> {
-  if (!existsSync(file)) {
-    throw fail(`There is no file ${file}.`, `A path is relative to where it is named, here ${folder}.`);
-  }
-  try {
-    return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
-  } catch (cause) {
-    const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
-    const { code } = (cause ?? {}) as NodeJS.ErrnoException;
-    const message = `The module ${file} cannot be loaded: ${reason}`;
-    if (code === 'ERR_MODULE_NOT_FOUND') {
-      throw fail(
-        message,
-        'What it imports must be installed where it stands; rlev itself too: npm install rlev.',
-        cause,
-      );
-    }
-    if (isTypeScriptUnread(file, cause)) {
-      throw fail(
-        `Node ${process.versions.node} loads no TypeScript by itself, and ${file} is such.`,
-        'Take Node 22.18 or newer; or npm install --save-dev tsx, and NODE_OPTIONS="--import tsx" npx rlev ...; or compile it to .mjs and name that.',
-        cause,
-      );
-    }
-    if (cause instanceof SyntaxError && /outside a module|Unexpected token 'export'/.test(cause.message)) {
-      throw fail(
-        `The module ${file} is written as an ES module, and Node takes it for CommonJS.`,
-        'Name it .mjs, or set "type": "module" in the package.json of its folder.',
-        cause,
-      );
-    }
-    throw fail(message, `See it fail by itself: node ${file}`, cause);
-  }
-}
-
-/** Whether a module failed for being TypeScript: where something loads that, it failed for what is in it. */
-function isTypeScriptUnread(file: string, cause: unknown): boolean {
-  if (!/^\.[cm]?tsx?$/.test(extname(file))) return false;
-  if ((cause as NodeJS.ErrnoException | null)?.code === 'ERR_UNKNOWN_FILE_EXTENSION') return true;
-  const loader = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ');
-  const features = process.features as { readonly typescript?: unknown };
-  return cause instanceof SyntaxError && !features.typescript && !/--(import|loader|require)\b/.test(loader);
 }
 
 /** Whether a value has the fields that a stage's definition of its kind must have. */

@@ -21,7 +21,7 @@ function lossSpec({ use, ...params }: LossParams): LossSpec {
  * `./my-loss.js#name`, is loaded; its path is relative to the pipeline file and becomes absolute. Any other that is not
  * called `loss/...` the trainer knows, or says that it does not.
  *
- * @throws RlevError `config/unknown-stage` for a name that no loss has, or a module that exports no such loss;
+ * @throws RlevError `config/unknown-stage` for a name that no loss has; `config/module` for a module that exports no such loss;
  *   `config/type` or `config/unknown-key` for parameters that it does not take
  */
 export async function checkedLoss(

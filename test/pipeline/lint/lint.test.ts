@@ -163,7 +163,7 @@ describe('lint', () => {
       expect(findings.map((f) => [f.code, f.place.line])).to.deep.equal([
         ['group/single', 6],
         ['config/module', 9],
-        ['config/unknown-stage', 13],
+        ['config/module', 13],
       ]);
     });
 

@@ -196,7 +196,7 @@ describe('optimize/policy-gradient', () => {
     expect(misspelt.message).to.match(
       /^p\.yaml:9: .*agregate of .*my-loss\.ts#timesTwo\.\n {2}Did you mean `aggregate`\?/,
     );
-    const absent = await errorOf(() => create({ use: './nowhere.ts#x' }), 'config/unknown-stage');
+    const absent = await errorOf(() => create({ use: './nowhere.ts#x' }), 'config/module');
     expect(absent.message).to.match(/^p\.yaml:9: .*policy\/nowhere\.ts/);
   });
 
