@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { tf } from '../../engine/tf.ts';
-import { aggregateParams, defineLoss, withLength } from './loss.ts';
+import { aggregateParamsBy, defineLoss, withLength } from './loss.ts';
 import { meanOfRow } from './rows.ts';
 
 /**
@@ -26,8 +26,7 @@ export const gmpo = defineLoss({
         .tuple([z.number().min(0), z.number().min(0)])
         .default([0.4, 0.4])
         .describe('how far the logarithm of a ratio may fall below 0 and rise above it'),
-      ...aggregateParams,
-      aggregate: aggregateParams.aggregate.unwrap().default('seq-mean-token-mean'),
+      ...aggregateParamsBy('seq-mean-token-mean'),
     }),
   ),
   perToken({ logprobs, oldLogprobs, mask, advantages }, { clip: [low, high] }) {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { tf } from '../../engine/tf.ts';
 import { withGradientOf } from './detach.ts';
-import { aggregateParams, clipParam, defineLoss, withLength } from './loss.ts';
+import { aggregateParamsBy, clipParam, defineLoss, withLength } from './loss.ts';
 import { meanOfRow } from './rows.ts';
 import { clippedSurrogate, dualClipParam } from './surrogate.ts';
 
@@ -27,8 +27,7 @@ export const gspo = defineLoss({
     z.strictObject({
       clip: clipParam([3e-4, 4e-4]),
       dualClip: dualClipParam,
-      ...aggregateParams,
-      aggregate: aggregateParams.aggregate.unwrap().default('seq-mean-token-mean'),
+      ...aggregateParamsBy('seq-mean-token-mean'),
     }),
   ),
   remarks: ({ clip }) =>

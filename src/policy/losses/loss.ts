@@ -56,14 +56,16 @@ export interface AggregateParams {
   readonly length?: number | undefined;
 }
 
-/** The parameters that every loss takes. */
-export const aggregateParams = {
+/** The parameters that every loss takes; for one that is published with another aggregation, that as the default. */
+export const aggregateParamsBy = (byDefault: Aggregation) => ({
   aggregate: z
     .enum(['token-mean', 'token-sum', 'seq-mean-token-sum', 'seq-mean-token-mean', 'constant'])
-    .default('token-mean')
+    .default(byDefault)
     .describe('how the losses of tokens become one number'),
   length: z.int().positive().optional().describe('tokens a row is counted as by `constant`'),
-};
+});
+
+export const aggregateParams = aggregateParamsBy('token-mean');
 
 /** How far a ratio may go: `clip: [lo, hi]` bounds it to 1 - lo .. 1 + hi; with lo of 1 or more, above only. */
 export const clipParam = (byDefault: [number, number]) =>

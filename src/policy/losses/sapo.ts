@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { tf } from '../../engine/tf.ts';
-import { aggregateParams, defineLoss, withLength } from './loss.ts';
+import { aggregateParamsBy, defineLoss, withLength } from './loss.ts';
 import { chosen } from './rows.ts';
 
 /**
@@ -26,8 +26,7 @@ export const sapo = defineLoss({
         .tuple([z.number().gt(0), z.number().gt(0)])
         .default([1, 1.05])
         .describe('tau where the advantage is above 0, and elsewhere'),
-      ...aggregateParams,
-      aggregate: aggregateParams.aggregate.unwrap().default('seq-mean-token-mean'),
+      ...aggregateParamsBy('seq-mean-token-mean'),
     }),
   ),
   perToken({ logRatio, advantages }, { temperatures: [above, below] }) {

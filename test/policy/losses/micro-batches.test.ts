@@ -18,12 +18,14 @@ const mapped = (column: Ragged<Float32Array>, f: (x: number, i: number) => numbe
   values: column.values.map(f),
 });
 
+const sampled = mapped(base.oldLogprobs!, (x, i) => x + Math.sin(2 * i));
+
 /** One step that moves every weight by minus its gradient: with eps this large AdamW divides by nothing else. */
 const plain: Partial<TrainRequest> = {
   optimizer: { lr: 1e3, betas: [0.9, 0.95], eps: 1e3, weightDecay: 0, gradNorm: Infinity },
   refLogprobs: mapped(base.oldLogprobs!, (x, i) => x + Math.sin(i)),
   importanceWeights: mapped(base.oldLogprobs!, (_, i) => 1 + Math.cos(i) / 2),
-  kl: { use: 'k3', coefficient: 0.1 },
+  kl: { use: 'k3', coefficient: 0.1, byRatio: true },
   entropy: 0.05,
 };
 
@@ -45,7 +47,13 @@ describe('policy/losses, split into micro-batches', () => {
 
   for (const use of Object.keys(standardLosses)) {
     it(`${use} with KL, entropy and importance weights keeps its loss and gradient`, async () => {
-      const request = { ...base, ...plain, loss: { use, params: {} } };
+      const scored = standardLosses[use]!.needs.includes('advantage');
+      const request = {
+        ...base,
+        ...plain,
+        loss: { use, params: {} },
+        ...(scored && { offPolicy: 0.2, sampledLogprobs: sampled }),
+      };
       const whole = await step(request, 4096);
       expect(Math.max(...whole.moved.map(Math.abs))).to.be.greaterThan(0.01);
       await fc.assert(
