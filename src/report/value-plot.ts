@@ -26,7 +26,7 @@ interface Bar {
  * @param title what the questions are
  */
 export function valuePlot(report: ValueReport, scale: ValueScale | undefined, title: string): Plot {
-  const { histogram, scaleHistogram, saturation } = report;
+  const { histogram, scale_histogram, saturation } = report;
   const anyClipped = (saturation?.saturated ?? 0) > 0;
   const axis = axisOf(histogram);
   const bars = histogram.bins.flatMap((bin): Bar[] => [
@@ -35,17 +35,17 @@ export function valuePlot(report: ValueReport, scale: ValueScale | undefined, ti
   ]);
   const subtitle = saturation ? scaleSentence(saturation).split('; ') : [`${fixed(report.n)} questions`];
   const panels: object[] = [barPanel(bars, 'v(x)', axis, anyClipped)];
-  if (scale && scaleHistogram) {
-    const top = scaleHistogram.bins.length - 1;
-    const scaleBars = scaleHistogram.bins.flatMap((bin, i): Bar[] => {
+  if (scale && scale_histogram) {
+    const top = scale_histogram.bins.length - 1;
+    const scaleBars = scale_histogram.bins.flatMap((bin, i): Bar[] => {
       const above = i === top ? saturation!.saturated : 0;
-      const at = placed(bin, scaleHistogram);
+      const at = placed(bin, scale_histogram);
       return [
         { ...at, count: bin.count - above, kind: below },
         { ...at, count: above, kind: atTop },
       ];
     });
-    panels.push(curvePanel(report, scale, axis), barPanel(scaleBars, 's(x)', axisOf(scaleHistogram), false));
+    panels.push(curvePanel(report, scale, axis), barPanel(scaleBars, 's(x)', axisOf(scale_histogram), false));
   }
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
@@ -125,7 +125,7 @@ function curvePanel({ values, saturation }: ValueReport, scale: ValueScale, axis
       { data: { values: curve }, mark: { type: 'line', color: told, strokeWidth: 2, clip: true } },
       {
         data: {
-          values: [values.quartile1, values.median, values.quartile3].map((v, i) => ({
+          values: [values.q25, values.median, values.q75].map((v, i) => ({
             v,
             s: scale.of(v),
             label: ['25%', 'median', '75%'][i],

@@ -6,9 +6,9 @@ import { type ScaleSummary, scaleSentence, scaleSummary } from './values.ts';
 
 export interface Distribution {
   readonly min: number;
-  readonly quartile1: number;
+  readonly q25: number;
   readonly median: number;
-  readonly quartile3: number;
+  readonly q75: number;
   readonly max: number;
   readonly mean: number;
   readonly distinct: number;
@@ -21,7 +21,7 @@ export interface ValueReport {
   readonly histogram: ValueHistogram;
   /** Absent where no scale is asked about. */
   readonly scales?: Distribution;
-  readonly scaleHistogram?: Histogram;
+  readonly scale_histogram?: Histogram;
   readonly saturation?: ScaleSummary;
 }
 
@@ -66,7 +66,7 @@ export function valueReport(values: Float64Array, scale: ValueScale | undefined)
   return {
     ...report,
     scales: distributionOf(scales),
-    scaleHistogram: histogramOf(scales),
+    scale_histogram: histogramOf(scales),
     saturation: summary,
   };
 }
@@ -80,9 +80,9 @@ export function distributionOf(numbers: Float64Array): Distribution {
   };
   return {
     min: at(0),
-    quartile1: at(0.25),
+    q25: at(0.25),
     median: at(0.5),
-    quartile3: at(0.75),
+    q75: at(0.75),
     max: at(1),
     mean: sorted.reduce((a, b) => a + b, 0) / sorted.length,
     distinct: new Set(sorted).size,
@@ -91,21 +91,21 @@ export function distributionOf(numbers: Float64Array): Distribution {
 
 /** The report as text of at most `width` characters a line. */
 export function valueReportText(report: ValueReport, width: number): string {
-  const { n, values, scales, saturation, histogram, scaleHistogram } = report;
+  const { n, values, scales, saturation, histogram, scale_histogram } = report;
   const rows = [row('v(x)', values), ...(scales ? [row('s(x)', scales)] : [])];
   const headings = ['', 'least', '25%', 'median', '75%', 'most', 'mean', 'distinct'];
   const right = new Set(headings.slice(1));
   const notes = scales ? ['s(x)', ...histogram.bins.map(scaleOf)] : [];
   const beside = width - widest(notes) - 2;
   const parts = [textTable(headings, rows, { width, right }), barsOf('v(x)', histogram, n, beside, notes)];
-  if (scaleHistogram && saturation) {
-    parts.push(barsOf('s(x)', scaleHistogram, n, beside), scaleSentence(saturation));
+  if (scale_histogram && saturation) {
+    parts.push(barsOf('s(x)', scale_histogram, n, beside), scaleSentence(saturation));
   }
   return parts.join('\n\n');
 }
 
 function row(name: string, d: Distribution): string[] {
-  const shown = [d.min, d.quartile1, d.median, d.quartile3, d.max, d.mean, d.distinct];
+  const shown = [d.min, d.q25, d.median, d.q75, d.max, d.mean, d.distinct];
   return [name, ...shown.map(plainNumber)];
 }
 

@@ -64,7 +64,7 @@ describe('report/value-report', () => {
 
   it('leaves out what there is without a scale', () => {
     const report = valueReport(values, undefined);
-    expect(report).not.to.have.any.keys('scales', 'scaleHistogram', 'saturation');
+    expect(report).not.to.have.any.keys('scales', 'scale_histogram', 'saturation');
     expect(valueReportText(report, 60)).not.to.include('s(x)');
   });
 });

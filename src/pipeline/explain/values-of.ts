@@ -73,11 +73,17 @@ async function ofPipeline(file: string, options: FileValuesOptions): Promise<Fil
     await made.stage.prepare?.(dataset);
     const signal = { definition: added.definition, params: added.params, stage: made.stage as MapStage };
     const values = await valuesIn(signal, dataset);
-    const data = relative('.', dataset.place(0).file);
+    const data = shortPath(dataset.place(0).file);
     return { data, use: added.use, values, scale: scaleIn(pipeline, options.alpha) };
   } finally {
     await Promise.allSettled([source, made].map(async ({ stage }) => stage.close?.()));
   }
+}
+
+/** A path below the working directory as it is written from there. */
+function shortPath(file: string): string {
+  const short = relative('.', file);
+  return short.startsWith('..') ? file : short;
 }
 
 function addsValue({ definition, params }: PlacedStage): boolean {
@@ -155,7 +161,6 @@ async function ofData(file: string, options: FileValuesOptions): Promise<FileVal
 /** The policy without weights, read at once and missed only where a stage asks for it. */
 async function lazyPolicy({ policy: section, base }: Pipeline): Promise<() => Policy | undefined> {
   if (!section) return () => undefined;
-  const folder = section.tokenizer ?? section.from;
   try {
     const policy = await readPolicy({
       ...(section.from !== undefined && { from: resolvePath(base, section.from) }),

@@ -3,6 +3,7 @@ import type { ColumnName, Columns } from '../../core/columns.ts';
 import { RlevError } from '../../core/errors.ts';
 import { type Dataset, defineMap, type MapStage, type StageSetup } from '../../core/stage.ts';
 import { amountsOf } from './cells.ts';
+import { unprepared } from './unprepared.ts';
 
 type Normalise = 'total' | 'max' | 'quantile' | 'none';
 
@@ -98,14 +99,4 @@ class ColumnValues implements MapStage<ColumnName, 'value'> {
     const amounts = columns[this.params.column as ColumnName] as ArrayLike<number>;
     return { value: Float64Array.from(amounts, (x) => x / unit) };
   }
-}
-
-/** The error of a stage that was not shown the data. */
-export function unprepared({ place }: StageSetup): RlevError {
-  return new RlevError({
-    code: 'stage/contract',
-    message: 'It looks at all questions before it begins, and was shown none.',
-    place,
-    help: 'Call prepare(dataset) before run.',
-  });
 }

@@ -1,5 +1,3 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import type { ColumnName, Columns } from '../../core/columns.ts';
 import {
@@ -10,9 +8,10 @@ import {
   type StageSetup,
 } from '../../core/stage.ts';
 import { cellsOf } from './cells.ts';
-import { unprepared } from './column.ts';
 import { signalParts, signalSchema } from './signals.ts';
 import { mapOf, realValues, valueIn } from './stand-in.ts';
+import { loadState, saveState } from './state-file.ts';
+import { unprepared } from './unprepared.ts';
 
 const params = z.strictObject({
   by: z
@@ -104,7 +103,7 @@ export const passRate = defineMap({
   create: (params, setup) => new PassRates(params, setup),
 });
 
-const file = 'tallies.json';
+const savedAs = 'tallies.json';
 
 /**
  * A cohort is valued by what earlier ones have shown, and counted after that. So s(x) is the same for all responses to
@@ -145,11 +144,11 @@ class PassRates implements MapStage<ColumnName, 'value'> {
 
   async save(directory: string): Promise<void> {
     const entries = [...this.tallies].sort(([a], [b]) => (a < b ? -1 : 1));
-    await mkdir(directory, { recursive: true });
-    await writeFile(join(directory, file), `${JSON.stringify(entries)}\n`);
+    await saveState(directory, savedAs, entries);
   }
 
   async load(directory: string): Promise<void> {
-    this.tallies = new Map(JSON.parse(await readFile(join(directory, file), 'utf8')) as [string, Tally][]);
+    const entries = (await loadState(directory, savedAs, this.setup)) as [string, Tally][] | undefined;
+    if (entries) this.tallies = new Map(entries);
   }
 }

@@ -1,5 +1,3 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { columnOf } from '../../core/batch.ts';
 import type { Columns } from '../../core/columns.ts';
@@ -12,14 +10,15 @@ import {
   type StageSetup,
 } from '../../core/stage.ts';
 import { cellsOf } from './cells.ts';
-import { unprepared } from './column.ts';
 import { rankCorrelation, rSquared } from './goodness.ts';
 import { type Labelled, readLabelled } from './labelled.ts';
 // The linear algebra takes a while to load: only where a predictor is fitted.
 import type { Linear } from './ridge.ts';
 import { signalParts, signalSettings } from './signals.ts';
 import { mapOf, realValues, valueIn } from './stand-in.ts';
+import { loadState, saveState } from './state-file.ts';
 import { textRows, type Vocabulary, vocabularyOf } from './text-features.ts';
+import { unprepared } from './unprepared.ts';
 
 const params = z.strictObject({
   file: z
@@ -34,7 +33,7 @@ const params = z.strictObject({
     .optional()
     .describe('Their field with what it is worth, a number of 0 or more; by default points / exam_total.'),
   column: z.string().min(1).default('prompt').describe('The column with the text of the questions to value.'),
-  terms: z.int().min(1).max(2000).default(300).describe('Words that are looked at, the most common ones.'),
+  terms: z.int().min(1).max(1000).default(300).describe('Words that are looked at, the most common ones.'),
   ridge: z.number().gt(0).default(1).describe('What large weights cost: more for few labels.'),
   signal: z
     .looseObject(signalSettings)
@@ -114,6 +113,13 @@ export const predicted = defineMap({
 
 const savedAs = 'predictor.json';
 
+interface Saved extends Pick<Predictor, 'n' | 'r2' | 'rankCorrelation'> {
+  readonly intercept: number;
+  readonly terms: readonly string[];
+  readonly termWeights: readonly number[];
+  readonly weights: readonly number[];
+}
+
 class PredictedValues implements MapStage<'prompt_id', 'value'> {
   private readonly params: Params;
   private readonly setup: StageSetup;
@@ -152,21 +158,20 @@ class PredictedValues implements MapStage<'prompt_id', 'value'> {
   async save(directory: string): Promise<void> {
     if (!this.predictor) throw unprepared(this.setup);
     const { vocabulary, linear, ...rest } = this.predictor;
-    const plain = {
+    await saveState(directory, savedAs, {
       ...rest,
       intercept: linear.intercept,
       terms: vocabulary.terms,
       termWeights: [...vocabulary.weights],
       weights: [...linear.weights],
-    };
-    await mkdir(directory, { recursive: true });
-    await writeFile(join(directory, savedAs), `${JSON.stringify(plain)}\n`);
+    });
   }
 
   /** The predictor of the run, whatever has become of the labelled questions since. */
   async load(directory: string): Promise<void> {
-    const plain = JSON.parse(await readFile(join(directory, savedAs), 'utf8'));
-    const { intercept, terms, termWeights, weights, ...rest } = plain;
+    const saved = (await loadState(directory, savedAs, this.setup)) as Saved | undefined;
+    if (!saved) return;
+    const { intercept, terms, termWeights, weights, ...rest } = saved;
     await this.take({
       ...rest,
       vocabulary: { terms, weights: Float64Array.from(termWeights) },

@@ -2,8 +2,8 @@ import { columnOf } from '../../core/batch.ts';
 import type { Columns } from '../../core/columns.ts';
 import { RlevError } from '../../core/errors.ts';
 import type { Dataset, MapStage, StageEvent, StageSetup } from '../../core/stage.ts';
-import { unprepared } from './column.ts';
 import { createSignal, type SignalParams, valuesOver } from './signals.ts';
+import { unprepared } from './unprepared.ts';
 
 /** The questions of a data set, each once, and what they are worth. */
 export interface RealValues {

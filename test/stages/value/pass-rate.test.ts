@@ -130,6 +130,15 @@ describe('value/pass-rate', () => {
     rmSync(folder, { recursive: true });
   });
 
+  it('begins anew in a run that is forked from one with other values, and says so', async () => {
+    const notices: string[] = [];
+    const stage = await createStage(passRate, {}, { notice: (text) => void notices.push(text) });
+    await stage.load!('no/such/folder');
+    const { value } = await stage.run(cohort('a 1'), stageEvent());
+    expect([...value]).to.deep.equal([0.5]);
+    expect(notices[0]).to.match(/^The checkpoint has no tallies\.json: .* begins anew\.$/);
+  });
+
   it('gives an evaluation the real values, and learns nothing from it', async () => {
     const { stage, run } = await passRates();
     const { value } = await stage.run(cohort('abc 111'), stageEvent({ scope: 'eval:heldOut' }));
