@@ -1,6 +1,7 @@
 import type { CommandModule } from 'yargs';
 import { RlevError } from '../core/errors.ts';
-import { type AuditResult, audit, type Disagreement } from '../pipeline/audit/audit.ts';
+import { type AuditResult, audit } from '../pipeline/audit/audit.ts';
+import type { Disagreement } from '../pipeline/audit/judged.ts';
 import { auditTable } from '../report/audit-table.ts';
 import { fixed, plainNumber } from '../report/format.ts';
 import { builtInStages } from '../stages/catalogue.ts';
