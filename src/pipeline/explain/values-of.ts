@@ -165,8 +165,7 @@ async function lazyPolicy({ policy: section, base }: Pipeline): Promise<() => Po
     const policy = await readPolicy({
       ...(section.from !== undefined && { from: resolvePath(base, section.from) }),
       ...(section.init && { init: { ...section.init, kvHeads: section.init.kvHeads ?? section.init.heads } }),
-      ...(folder !== undefined &&
-        section.tokenizer !== undefined && { tokenizer: resolvePath(base, folder) }),
+      ...(section.tokenizer !== undefined && { tokenizer: resolvePath(base, section.tokenizer) }),
     });
     return () => policy as Policy;
   } catch (error) {

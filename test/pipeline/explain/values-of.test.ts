@@ -31,6 +31,17 @@ describe('the values of a file', () => {
     expect(scale!.formula).to.equal('1 + min(10 v, 1)');
   });
 
+  it('need the tokenizer of the policy, and no weights, for a chat template', async () => {
+    const set = ['stages.prompts.chat=true'];
+    // it is asked, and has none
+    await errorOf(() => valuesOf('pipelines/smoke.yaml', options({ set })), 'policy/tokenizer');
+    const gone = [...set, 'policy.from=../fixtures/models/none'];
+    await errorOf(() => valuesOf('pipelines/smoke.yaml', options({ set: gone })), 'policy/checkpoint');
+    expect((await valuesOf('pipelines/smoke.yaml', options({ set: gone.slice(1) }))).values).to.have.length(
+      4,
+    );
+  });
+
   it('are those of another stage by an override, shuffled under the seed of the run', async () => {
     const set = ['stages.value.use=value/shuffled', 'run.seed=3'];
     const real = await valuesOf('pipelines/rlev.yaml', options());
