@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import type { RlevError } from '../core/errors.ts';
 import type { CheckpointDraft, JournalEntry, JsonObject } from './event-log.ts';
 import { chunksOf, type LogFiles, makeFolders } from './files.ts';
-import { corrupt } from './journal.ts';
+import { corrupt } from './lines.ts';
 
 /** Size and sha256 of each file of a checkpoint, by its path in it. */
 export type CheckpointFiles = {
@@ -81,16 +82,11 @@ export async function verifyCheckpoint(
   for (const [name, said] of Object.entries(entry.data?.files as CheckpointFiles)) {
     const path = `${folder}/${name}`;
     const size = await files.size(path);
-    if (size === undefined) throw corrupt(path, undefined, 0, 'A file of the checkpoint is missing.');
+    const damaged = (offset: number, what: string): RlevError => corrupt(path, offset, `The file ${what}.`);
+    if (size === undefined) throw damaged(0, 'of the checkpoint is missing');
     if (size !== said.bytes)
-      throw corrupt(
-        path,
-        undefined,
-        Math.min(size, said.bytes),
-        `The file has ${size} bytes, not ${said.bytes}.`,
-      );
-    if ((await hashFile(files, path)).sha256 !== said.sha256)
-      throw corrupt(path, undefined, 0, 'The file does not match its hash.');
+      throw damaged(Math.min(size, said.bytes), `has ${size} bytes, not ${said.bytes}`);
+    if ((await hashFile(files, path)).sha256 !== said.sha256) throw damaged(0, 'does not match its hash');
   }
 }
 

@@ -13,7 +13,8 @@ import {
 } from './event-log.ts';
 import { ioError, type LogFiles } from './files.ts';
 import { canonicalJson, identityOf } from './identity.ts';
-import { entryLine, keyShape, keyText, longestLine, readEntries } from './journal.ts';
+import { keyShape, keyText, readEntries } from './journal.ts';
+import { longestLine, toLine } from './lines.ts';
 import { type Extents, openStreams, readSegment } from './segments.ts';
 
 /** Where a run stands when it is opened. */
@@ -72,7 +73,7 @@ export function fileLog(files: LogFiles, state: FileLogState, writing: Writing |
       const segment = messages && (await streams!.append(key, messages));
       const seq = count + entries.length + 1;
       const entry = { seq, key, kind, use, identity, ...(segment && { segment }), ...(data && { data }) };
-      const line = entryLine(entry, last);
+      const line = toLine({ ...entry, prev: last });
       entries.push(entry);
       text += line.text;
       last = line.crc;

@@ -43,20 +43,10 @@ export function nodeFiles(most = 0): LogFiles {
       await mkdir(path);
     },
     list: async (path) => {
-      try {
-        const found = await readdir(path, { withFileTypes: true });
-        return found.map((e) => (e.isDirectory() ? `${e.name}/` : e.name)).sort();
-      } catch (error) {
-        return missing(error, []);
-      }
+      const found = await readdir(path, { withFileTypes: true }).catch((error) => missing(error, []));
+      return found.map((e) => (e.isDirectory() ? `${e.name}/` : e.name)).sort();
     },
-    size: async (path) => {
-      try {
-        return (await stat(path)).size;
-      } catch (error) {
-        return missing(error, undefined);
-      }
-    },
+    size: async (path) => (await stat(path).catch((error) => missing(error, undefined)))?.size,
     read: (path, offset, length) =>
       files.use(path, 'r', async (handle) => {
         const bytes = new Uint8Array(length);

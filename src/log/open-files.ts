@@ -15,9 +15,13 @@ export interface OpenFiles {
   closeAll(): Promise<void>;
 }
 
+/** Milliseconds after which none stays open that is not used, so that a log which nobody closes leaves none behind. */
+const patience = 1000;
+
 /** @param most files that stay open: those that were used last. */
 export function openFiles(most: number): OpenFiles {
   let room = most;
+  let idle: NodeJS.Timeout | undefined;
   /** In the order of their last use. */
   const held = new Map<
     string,
@@ -33,6 +37,10 @@ export function openFiles(most: number): OpenFiles {
     isMeant: (file: { readonly path: string; readonly users: number }) => boolean,
   ): Promise<void> => {
     for (const [name, file] of held) if (isMeant(file)) await close(name);
+  };
+
+  const closeIdle = (): void => {
+    closeThose(({ users }) => users === 0).catch(() => undefined);
   };
 
   return {
@@ -51,12 +59,15 @@ export function openFiles(most: number): OpenFiles {
       } finally {
         file.users--;
         await closeThose(({ users }) => held.size > room && users === 0);
+        clearTimeout(idle);
+        if (held.size > 0) idle = setTimeout(closeIdle, patience).unref();
       }
     },
     modeOf: (path) => (held.has(`a ${path}`) ? 'a' : 'r'),
     close: (path) => closeThose((file) => file.path === path || file.path.startsWith(`${path}/`)),
     closeAll: async () => {
       room = 0;
+      clearTimeout(idle);
       await closeThose(() => true);
     },
   };

@@ -1,9 +1,8 @@
 import { dirname } from 'node:path';
 import { removeCheckpoint } from './checkpoints.ts';
-import { ioError, nodeFiles } from './files.ts';
-import { toLine } from './journal.ts';
-import { systemProcesses, takeLock } from './lock.ts';
-import { openRun } from './run-directory.ts';
+import { nodeFiles } from './files.ts';
+import { toLine } from './lines.ts';
+import { openRun, underLock } from './run-directory.ts';
 import { prunedFiles } from './segments.ts';
 import type { VerifyOptions } from './verify.ts';
 
@@ -58,9 +57,7 @@ export async function pruneRun(
   { directory, checkpoints, files: old }: Pruning,
   options: VerifyOptions = {},
 ): Promise<void> {
-  const files = options.files ?? nodeFiles();
-  const release = await takeLock(files, `${directory}/lock`, options.processes ?? systemProcesses);
-  try {
+  await underLock(directory, options, async (files) => {
     for (const path of checkpoints) await removeCheckpoint(files, directory, path);
     if (old.length === 0) return;
     const names = new Set([...(await prunedFiles(files, directory)), ...old.map((f) => f.file)]);
@@ -74,10 +71,5 @@ export async function pruneRun(
       await files.remove(`${directory}/${file}`);
       await files.sync(dirname(`${directory}/${file}`));
     }
-  } catch (error) {
-    throw ioError(error, directory);
-  } finally {
-    await release();
-    await files.close();
-  }
+  });
 }

@@ -1,9 +1,8 @@
 import { removeCheckpoint } from './checkpoints.ts';
 import type { Remnant } from './event-log.ts';
-import { ioError, nodeFiles } from './files.ts';
-import { readLines } from './journal.ts';
-import { systemProcesses, takeLock } from './lock.ts';
-import { openRun } from './run-directory.ts';
+import type { LogFiles } from './files.ts';
+import { readLines } from './lines.ts';
+import { openRun, underLock } from './run-directory.ts';
 import type { Verification, VerifyOptions } from './verify.ts';
 
 /** What a repair takes away; nothing else changes. */
@@ -56,33 +55,26 @@ export function planRepair({
  */
 export async function repairRun(plan: Repair, options: VerifyOptions = {}): Promise<void> {
   const { directory, from, checkpoints } = plan;
-  const files = options.files ?? nodeFiles();
   const journal = `${directory}/journal.ndjson`;
-  const release = await takeLock(files, `${directory}/lock`, options.processes ?? systemProcesses);
-  try {
+  await underLock(directory, options, async (files) => {
     if (from !== undefined) {
-      await files.truncate(journal, await endOf(from));
+      await files.truncate(journal, await endBefore(files, journal, from));
       await files.sync(journal);
     }
     for (const path of checkpoints) await removeCheckpoint(files, directory, path);
-  } catch (error) {
-    throw ioError(error, directory);
-  } finally {
-    await release();
-    await files.close();
-  }
+  });
   // cuts what no event owns any more
   await (await openRun(directory, { ...options, write: true })).close();
+}
 
-  /** Where the line before event `seq` ends. */
-  async function endOf(seq: number): Promise<number> {
-    let end = 0;
-    for await (const { lines } of readLines(files, journal)) {
-      for (const { number, offset, bytes } of lines) {
-        if (number <= seq) end = offset + bytes.length + 1;
-        if (number === seq) return end;
-      }
+/** Where the line before that of event `seq` ends; the latter is not looked at, it may be the damaged one. */
+async function endBefore(files: LogFiles, journal: string, seq: number): Promise<number> {
+  let end = 0;
+  for await (const { lines } of readLines(files, journal)) {
+    for (const { number, offset, bytes } of lines) {
+      end = offset + bytes.length + 1;
+      if (number === seq) return end;
     }
-    return end;
   }
+  return end;
 }

@@ -1,13 +1,12 @@
 import { basename, dirname } from 'node:path';
 import { RlevError } from '../core/errors.ts';
-import { checkpointPath } from './checkpoints.ts';
-import type { EventKey, EventLog, Outline, Remnant, RunHeader, RunOrigin } from './event-log.ts';
-import { type FileLogState, fileLog } from './file-log.ts';
+import type { EventLog, RunHeader, RunOrigin } from './event-log.ts';
+import { fileLog } from './file-log.ts';
 import { codeOf, ioError, type LogFiles, makeFolders, nodeFiles } from './files.ts';
 import { sha256 } from './identity.ts';
-import { corrupt, crcOf, type Line, type Mark, readLines, toHeader, toLine, toOutline } from './journal.ts';
-import { type Processes, systemProcesses, takeLock } from './lock.ts';
-import { type Extents, missingBytes, prunedFiles } from './segments.ts';
+import { toLine } from './lines.ts';
+import { type Processes, takeLock } from './lock.ts';
+import { cutRemnants, survey } from './survey.ts';
 
 export interface LogOptions {
   /** Bytes after which a stage's columns go on in a new file; 256 MB. */
@@ -51,20 +50,13 @@ export async function createRun(
     await files.sync(dirname(directory));
     return writing(files, directory, options, async () => {
       const header: RunHeader = { format: 1, ...origin, pipeline: sha256(pipeline) };
-      const line = toLine(header);
-      await files.append(`${directory}/pipeline.yaml`, new TextEncoder().encode(pipeline));
-      await files.sync(`${directory}/pipeline.yaml`);
+      await write(files, `${directory}/pipeline.yaml`, pipeline);
       await makeFolders(files, `${directory}/events`);
       await makeFolders(files, `${directory}/checkpoints`);
       // aside and renamed: a run either has its whole header or has not begun
-      const aside = `${directory}/journal.ndjson.new`;
-      const bytes = new TextEncoder().encode(line.text);
-      await files.append(aside, bytes);
-      await files.sync(aside);
-      await files.rename(aside, `${directory}/journal.ndjson`);
+      await write(files, `${directory}/journal.ndjson.new`, toLine(header).text);
+      await files.rename(`${directory}/journal.ndjson.new`, `${directory}/journal.ndjson`);
       await files.sync(directory);
-      const empty = { recovery: [], count: 0, recent: [], extents: new Map(), pruned: new Set<string>() };
-      return { directory, header, ...empty, crc: line.crc, size: bytes.length };
     });
   });
 }
@@ -79,19 +71,15 @@ export async function createRun(
  */
 export async function openRun(
   directory: string,
-  { write, ...options }: LogOptions & { readonly write: boolean },
+  options: LogOptions & { readonly write: boolean },
 ): Promise<EventLog> {
   const files = options.files ?? nodeFiles(heldOpen);
   return speaking(directory, files, async () => {
     if ((await files.size(`${directory}/journal.ndjson`)) === undefined) {
       throw notARun(directory);
     }
-    if (!write) return fileLog(files, await survey(files, directory), undefined);
-    return writing(files, directory, options, async () => {
-      const state = await survey(files, directory);
-      await cut(files, state);
-      return state;
-    });
+    if (!options.write) return fileLog(files, await survey(files, directory), undefined);
+    return writing(files, directory, options);
   });
 }
 
@@ -105,152 +93,45 @@ export function notARun(directory: string): RlevError {
   });
 }
 
-/** Takes the lock for what makes a run ready, and opens it for writing; gives the lock back where that fails. */
+/** Takes the lock, makes a run where that is to be done, and opens it for writing; gives the lock back where that fails. */
 async function writing(
   files: LogFiles,
   directory: string,
   options: LogOptions,
-  prepare: () => Promise<FileLogState>,
+  make?: () => Promise<void>,
 ): Promise<EventLog> {
-  const release = await takeLock(files, `${directory}/lock`, options.processes ?? systemProcesses);
+  const release = await takeLock(files, `${directory}/lock`, options.processes);
   try {
-    return fileLog(files, await prepare(), { release, rotateAt: options.rotateAt ?? rotateAt });
+    await make?.();
+    const state = await survey(files, directory);
+    await cutRemnants(files, state);
+    return fileLog(files, state, { release, rotateAt: options.rotateAt ?? rotateAt });
   } catch (error) {
     await release().catch(() => {});
     throw error;
   }
 }
 
-/** Everything that opening must know, in one pass over the journal. */
-async function survey(files: LogFiles, directory: string): Promise<FileLogState> {
-  const journal = `${directory}/journal.ndjson`;
-  const recovery: Remnant[] = [];
-  const extents: Extents = new Map();
-  const checkpoints = new Set<string>();
-  let header: RunHeader | undefined;
-  let count = 0;
-  let last: Line | undefined;
-  /** Where the last reads began: of more events than the log remembers, unless their lines are uncommonly long. */
-  let marks: Mark[] = [];
-  for await (const { from, lines, torn } of readLines(files, journal)) {
-    marks = [...marks, from].slice(-5);
-    for (const line of lines) {
-      last = line;
-      if (!header) {
-        header = toHeader(line, journal);
-        continue;
-      }
-      const entry = toOutline(line, journal);
-      count++;
-      if (entry.kind === 'checkpoint') checkpoints.add(checkpointPath(entry.key.step));
-      extend(extents, entry, journal, line);
-    }
-    if (torn) recovery.push({ file: 'journal.ndjson', ...torn, why: 'torn line' });
-  }
-  if (!header || !last) throw corrupt(journal, 1, 0, 'The journal has no header.');
-  const size = last.offset + last.bytes.length + 1;
-  const recent: EventKey[] = [];
-  for await (const { lines } of readLines(files, journal, { from: marks[0], end: size })) {
-    for (const line of lines) if (line.number > 1) recent.push(toOutline(line, journal).key);
-  }
-
-  await checkPipeline(files, directory, header);
-  const pruned = await prunedFiles(files, directory);
-  recovery.push(...(await remnantsOf(files, directory, extents, checkpoints, pruned)));
-  return { directory, header, recovery, count, recent, crc: crcOf(last), size, extents, pruned };
-}
-
-/** @throws RlevError `run/corrupt` where `pipeline.yaml` is not the one that the header knows. */
-export async function checkPipeline(files: LogFiles, directory: string, header: RunHeader): Promise<void> {
-  const path = `${directory}/pipeline.yaml`;
-  const size = await files.size(path);
-  if (size === undefined || sha256(await files.read(path, 0, size)) !== header.pipeline)
-    throw corrupt(path, undefined, 0, 'The pipeline is not the recorded one.');
-}
-
 /**
- * What is in `events/` and `checkpoints/` beyond what the journal knows.
+ * Works on the files of a run that nobody writes meanwhile.
  *
- * @throws RlevError `run/corrupt` for a file of events that ends too early.
+ * @throws RlevError `run/locked` where a process has the run; `run/io`.
  */
-export async function remnantsOf(
-  files: LogFiles,
+export async function underLock(
   directory: string,
-  extents: Extents,
-  checkpoints: ReadonlySet<string>,
-  pruned: ReadonlySet<string>,
-): Promise<Remnant[]> {
-  const found: Remnant[] = [];
-  const sizes = await eventFiles(files, directory);
-  for (const [file, { end }] of extents) {
-    const bytes = sizes.get(file) ?? 0;
-    if (bytes < end && !pruned.has(file)) throw missingBytes(`${directory}/${file}`, bytes, end);
-  }
-  for (const [file, bytes] of sizes) {
-    const from = pruned.has(file) ? 0 : (extents.get(file)?.end ?? 0);
-    if (bytes > from || from === 0) {
-      found.push({ file, from, bytes: bytes - from, why: 'data without a journal line' });
-    }
-  }
-  for (const name of await files.list(`${directory}/checkpoints`)) {
-    const file = `checkpoints/${name.replace(/\/$/, '')}`;
-    if (!checkpoints.has(file)) found.push({ file, from: 0, bytes: 0, why: 'unfinished checkpoint' });
-  }
-  return found;
+  { files = nodeFiles(), processes }: LogOptions,
+  work: (files: LogFiles) => Promise<void>,
+): Promise<void> {
+  await speaking(directory, files, async () => {
+    const release = await takeLock(files, `${directory}/lock`, processes);
+    await work(files).finally(release);
+    await files.close();
+  });
 }
 
-/** Adds an event's columns to the extent of their file, where they must go on from its end. @throws RlevError `run/corrupt` */
-export function extend(
-  extents: Extents,
-  { segment }: Outline,
-  journal: string,
-  line: { readonly number: number; readonly offset: number },
-): void {
-  if (!segment) return;
-  const { file, head, offset, length } = segment;
-  let known = extents.get(file);
-  if (!known) {
-    known = { head, end: head };
-    extents.set(file, known);
-  }
-  if (offset !== known.end || head !== known.head) {
-    const what = `Columns at byte ${offset} of ${file} do not follow those before them, which end at ${known.end}.`;
-    throw corrupt(journal, line.number, line.offset, what);
-  }
-  known.end = offset + length;
-}
-
-/** Sizes of the files below `events/`. */
-async function eventFiles(files: LogFiles, directory: string): Promise<Map<string, number>> {
-  const sizes = new Map<string, number>();
-  const look = async (folder: string): Promise<void> => {
-    for (const name of await files.list(`${directory}/${folder}`)) {
-      if (name.endsWith('/')) await look(folder + name);
-      else sizes.set(folder + name, (await files.size(`${directory}/${folder}${name}`))!);
-    }
-  };
-  await look('events/');
-  return sizes;
-}
-
-/** Removes what `survey` found beyond the record: the journal first, so that no line ever points at what is gone. */
-async function cut(files: LogFiles, { directory, recovery }: FileLogState): Promise<void> {
-  for (const { file, from, why } of recovery) {
-    if (why === 'torn line') await files.truncate(`${directory}/${file}`, from);
-  }
-  // a line that a crash left in the cache only is about to be built upon
-  await files.sync(`${directory}/journal.ndjson`);
-  for (const { file, from, why } of recovery) {
-    if (why === 'torn line') continue;
-    const path = `${directory}/${file}`;
-    if (from === 0) {
-      await files.remove(path);
-      await files.sync(dirname(path));
-    } else {
-      await files.truncate(path, from);
-      await files.sync(path);
-    }
-  }
+async function write(files: LogFiles, path: string, text: string): Promise<void> {
+  await files.append(path, new TextEncoder().encode(text));
+  await files.sync(path);
 }
 
 /** Gives the errors of the file system a code and a place. */

@@ -4,7 +4,7 @@ import { fromMessages, type Messages } from './arrow-stream.ts';
 import type { EventKey, JournalEntry, Segment } from './event-log.ts';
 import { type LogFiles, makeFolders, missing } from './files.ts';
 import { sha256 } from './identity.ts';
-import { corrupt, readLines } from './journal.ts';
+import { corrupt, readLines } from './lines.ts';
 
 /** What the journal says of one file of events: the length of its head and where its last batch ends. */
 export interface Extent {
@@ -55,7 +55,7 @@ export async function prunedFiles(files: LogFiles, directory: string): Promise<R
     const found = lines[0] && JSON.parse(lines[0].bytes.toString('utf8')).files;
     if (Array.isArray(found)) return new Set(found);
   }
-  throw corrupt(path, 1, 0, 'The list of pruned files does not verify.');
+  throw corrupt(path, 0, 'The list of pruned files does not verify.', { line: 1 });
 }
 
 /** @param rotateAt bytes after which a stage's next batch starts a new file. */
@@ -142,22 +142,17 @@ export async function readSegment(files: LogFiles, directory: string, entry: Jou
   ]).catch((error) => missing(error, [new Uint8Array(0), new Uint8Array(0)]));
   if (body.length < segment.length) throw await whyMissing(files, directory, entry, segment);
   if (sha256(head, body) !== segment.sha256) {
-    throw corrupt(
-      path,
-      undefined,
-      segment.offset,
-      `The columns of event ${entry.seq} do not match their hash.`,
-    );
+    throw corrupt(path, segment.offset, `The columns of event ${entry.seq} do not match their hash.`);
   }
   let batch: Batch;
   try {
     batch = fromMessages({ head, body });
   } catch (cause) {
-    throw corrupt(path, undefined, segment.offset, `Event ${entry.seq} is not an Arrow batch.`, cause);
+    throw corrupt(path, segment.offset, `Event ${entry.seq} is not an Arrow batch.`, { cause });
   }
   if (batch.numRows === segment.rows) return batch;
   const what = `Event ${entry.seq} has ${batch.numRows} rows, not ${segment.rows}.`;
-  throw corrupt(path, undefined, segment.offset, what);
+  throw corrupt(path, segment.offset, what);
 }
 
 function withoutColumns(directory: string, entry: JournalEntry): RlevError {
@@ -200,7 +195,7 @@ function unreadable(
 }
 
 export function missingBytes(path: string, size: number, end: number): RlevError {
-  return corrupt(path, undefined, size, `The file ends at byte ${size}; the journal knows it up to ${end}.`);
+  return corrupt(path, size, `The file ends at byte ${size}; the journal knows it up to ${end}.`);
 }
 
 /** An id as part of a file name. */

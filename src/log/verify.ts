@@ -6,11 +6,13 @@ import { verifyCheckpoint } from './checkpoints.ts';
 import type { JournalEntry, Remnant, RunHeader, Scope } from './event-log.ts';
 import { ioError, type LogFiles, nodeFiles } from './files.ts';
 import { cohortsOf, promptRowOf } from './join.ts';
-import { corrupt, keyText, readEntries, readLines, toEntry, toHeader } from './journal.ts';
-import { type LockOwner, lockHolder, type Processes, systemProcesses } from './lock.ts';
+import { keyText, readEntries, toEntry, toHeader } from './journal.ts';
+import { corrupt, readLines } from './lines.ts';
+import { type LockOwner, lockHolder, type Processes } from './lock.ts';
 import { foldRounds } from './rounds.ts';
-import { checkPipeline, extend, notARun, remnantsOf } from './run-directory.ts';
+import { type LogOptions, notARun } from './run-directory.ts';
 import { type Extents, prunedFiles, readSegment } from './segments.ts';
+import { checkPipeline, extend, remnantsOf } from './survey.ts';
 
 /** One thing that is wrong in a run. */
 export interface Finding {
@@ -42,10 +44,7 @@ export interface Verification {
   readonly writer?: LockOwner;
 }
 
-export interface VerifyOptions {
-  readonly files?: LogFiles;
-  readonly processes?: Processes;
-}
+export type VerifyOptions = Pick<LogOptions, 'files' | 'processes'>;
 
 /**
  * Checks a run whole and changes nothing: CRC, chain, sequence and shape of each line; hash, types and rows of all
@@ -58,7 +57,7 @@ export interface VerifyOptions {
 export async function verifyRun(directory: string, options: VerifyOptions = {}): Promise<Verification> {
   const files = options.files ?? nodeFiles();
   try {
-    return await verify(files, directory, options.processes ?? systemProcesses);
+    return await verify(files, directory, options.processes);
   } catch (error) {
     throw ioError(error, directory);
   } finally {
@@ -66,7 +65,7 @@ export async function verifyRun(directory: string, options: VerifyOptions = {}):
   }
 }
 
-async function verify(files: LogFiles, directory: string, processes: Processes): Promise<Verification> {
+async function verify(files: LogFiles, directory: string, processes?: Processes): Promise<Verification> {
   const journal = `${directory}/journal.ndjson`;
   if ((await files.size(journal)) === undefined) throw notARun(directory);
   const findings: Finding[] = [];
@@ -107,7 +106,7 @@ async function verify(files: LogFiles, directory: string, processes: Processes):
       }
       if (rest) torn = { file: 'journal.ndjson', ...rest, why: 'torn line' };
     }
-    if (!header) throw corrupt(journal, 1, 0, 'The journal has no header.');
+    if (!header) throw corrupt(journal, 0, 'The journal has no header.', { line: 1 });
   } catch (error) {
     find(error, header && { seq: events + 1 });
   }

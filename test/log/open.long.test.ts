@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, truncateSync, writeFileSync, writeSync 
 import { expect } from 'chai';
 import type { JournalEntry } from '../../src/log/event-log.ts';
 import { sha256 } from '../../src/log/identity.ts';
-import { entryLine, toLine } from '../../src/log/journal.ts';
+import { toLine } from '../../src/log/lines.ts';
 import { openRun } from '../../src/log/run-directory.ts';
 import { origin, pipeline } from './events.ts';
 import { scratch } from './scratch.ts';
@@ -19,10 +19,15 @@ function longRun(directory: string, steps: number): void {
   const identity = 'a'.repeat(64);
   const add = (stage: string, step: number, more: Partial<JournalEntry>): void => {
     const key = { step, round: 0, part: 0, stage, scope: 'train' } as const;
-    const line = entryLine(
-      { seq: ++seq, key, kind: 'columns', use: `${stage}/this`, identity, ...more },
-      crc,
-    );
+    const line = toLine({
+      seq: ++seq,
+      key,
+      kind: 'columns',
+      use: `${stage}/this`,
+      identity,
+      ...more,
+      prev: crc,
+    });
     text += line.text;
     crc = line.crc;
   };

@@ -2,7 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { tableFromIPC } from 'apache-arrow';
 import { expect } from 'chai';
 import { RlevError } from '../../src/core/errors.ts';
-import { toLine } from '../../src/log/journal.ts';
+import { toLine } from '../../src/log/lines.ts';
 import { createRun, openRun } from '../../src/log/run-directory.ts';
 import { eventLogContract } from './contract.ts';
 import { all, columnsDraft, origin, pipeline, rewardDraft, updateDraft } from './events.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { raggedFloat32 } from '../../src/core/columns.ts';
 import type { EventDraft, JournalEntry } from '../../src/log/event-log.ts';
-import { entryLine } from '../../src/log/journal.ts';
+import { toLine } from '../../src/log/lines.ts';
 import { planRepair, repairRun } from '../../src/log/repair.ts';
 import { createRun, openRun } from '../../src/log/run-directory.ts';
 import { verifyRun } from '../../src/log/verify.ts';
@@ -112,7 +112,7 @@ describe('log/verify', () => {
     const recordAgain = (entry: JournalEntry): void => {
       const journal = Buffer.from(files.content('/run/journal.ndjson'));
       const lines = journal.toString().trim().split('\n');
-      const { text } = entryLine({ ...entry, seq: lines.length }, lines.at(-1)!.slice(-10, -2));
+      const { text } = toLine({ ...entry, seq: lines.length, prev: lines.at(-1)!.slice(-10, -2) });
       files.put('/run/journal.ndjson', Buffer.concat([journal, Buffer.from(text)]));
     };
     recordAgain(entries[1]!);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { catalogueOf, type StageSetup } from '../../../src/core/stage.ts';
 import type { RunHeader } from '../../../src/log/event-log.ts';
-import { toLine } from '../../../src/log/journal.ts';
+import { toLine } from '../../../src/log/lines.ts';
 import { openRun } from '../../../src/log/run-directory.ts';
 import type { Pipeline } from '../../../src/pipeline/file/resolve.ts';
 import { refuseUnsteady, resume } from '../../../src/pipeline/run/resume.ts';
