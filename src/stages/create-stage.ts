@@ -54,6 +54,7 @@ export async function createStage<P, S>(
   definition: {
     readonly name: string;
     readonly params: MapDefinition<P>['params'];
+    needs?(params: P): readonly ColumnName[];
     create(params: P, setup: StageSetup): S | Promise<S>;
   },
   params: StageParams = {},
@@ -61,7 +62,26 @@ export async function createStage<P, S>(
 ): Promise<S> {
   const parsed = definition.params.safeParse(params);
   if (!parsed.success) throw parameterErrors(parsed.error, params, definition);
-  return definition.create(parsed.data, { ...alone(definition.name), ...setup });
+  const stage = await definition.create(parsed.data, { ...alone(definition.name), ...setup });
+  return definition.needs ? asking(stage, definition.name, definition.needs(parsed.data)) : stage;
+}
+
+/** The stage, whose `run` says which columns it is not given; types say so where there are any. */
+function asking<S>(stage: S, name: string, needs: readonly ColumnName[]): S {
+  const { run } = stage as { run?: (columns: object, event: StageEvent) => unknown };
+  if (typeof run !== 'function') return stage;
+  return Object.assign(stage as object, {
+    run(columns: object, event: StageEvent): unknown {
+      const missing = needs.filter((column) => !(column in columns));
+      if (missing.length === 0) return run.call(stage, columns, event);
+      throw new RlevError({
+        code: 'config/columns',
+        message: `${name} needs ${missing.join(', ')}, which it was not given.`,
+        value: missing,
+        help: `It was given ${Object.keys(columns).join(', ') || 'nothing'}.`,
+      });
+    },
+  }) as S;
 }
 
 /** An event of a step, by default the first of a training run with seed 0. */

@@ -2,7 +2,7 @@ import type { Arbitrary } from 'fast-check';
 import { take } from '../core/batch.ts';
 import type { AnyColumns, ColumnName, Columns, Ragged } from '../core/columns.ts';
 import { raggedFloat32, raggedInt32, rowLength, rowOf } from '../core/columns.ts';
-import { RlevError } from '../core/errors.ts';
+import { RlevError, reasonOf } from '../core/errors.ts';
 import type { MapDefinition, MapStage } from '../core/stage.ts';
 import { createStage, type StageParams, stageEvent } from '../stages/create-stage.ts';
 import { batch } from './batch.ts';
@@ -106,13 +106,14 @@ export function estimatorProperties<P, N extends ColumnName>(
       const fc = await fastCheck();
       const { runs = 50, seed } = traits;
       const drawn = responses(fc).filter(keep);
-      await fc.assert(
+      const found = await fc.check(
         fc.asyncProperty(
           drawn.chain((rows) => fc.tuple(fc.constant(rows), orderOf(fc, rows.length))),
           ([rows, order]) => check(rows, order),
         ),
         { numRuns: runs, ...(seed !== undefined && { seed }) },
       );
+      if (found.failed) throw notSo(name, found);
     },
   });
 
@@ -209,7 +210,34 @@ function requireZero(advantage: PerToken): void {
 }
 
 function broken(how: string): RlevError {
-  return new RlevError({ code: 'stage/contract', message: `The property does not hold:\n${how}` });
+  return new RlevError({ code: 'stage/contract', message: how });
+}
+
+type Drawn = readonly [rows: readonly Response[], order: readonly number[]];
+
+/** The smallest batch that was found of which a property does not hold, and how. */
+function notSo(
+  name: string,
+  {
+    counterexample,
+    errorInstance: cause,
+    seed,
+  }: { counterexample: readonly [Drawn] | null; errorInstance: unknown; seed: number },
+): RlevError {
+  const how = cause instanceof RlevError ? cause.summary : reasonOf(cause);
+  if (!counterexample) {
+    return new RlevError({ code: 'stage/contract', message: `No batch could be drawn: ${how}`, cause });
+  }
+  const [[rows]] = counterexample;
+  const list = (cell: (row: Response) => number): string => `[${rows.map(cell).join(', ')}]`;
+  const drawn = `reward: ${list(([r]) => r)}, group: ${list(([, g]) => g)}, tokens: ${list(([, , n]) => n)}`;
+  return new RlevError({
+    code: 'stage/contract',
+    message: `It is not so that it ${name}.\nOf { ${drawn} }:\n${how}`,
+    value: rows,
+    help: `What it does otherwise is said beside params: shift, scale, zero, mask. To draw the same batches: seed: ${seed}.`,
+    cause,
+  });
 }
 
 type FastCheck = typeof import('fast-check');

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { rloo } from '../../src/stages/advantage/rloo.ts';
 import { createStage, stageEvent } from '../../src/stages/create-stage.ts';
 import { exam } from '../../src/stages/prompts/exam.ts';
 import { rlev } from '../../src/stages/reward/rlev.ts';
@@ -35,5 +36,13 @@ describe('createStage', () => {
     const stage = await createStage(rolloutPolicy);
     const rows = { row_id: ['0.0.0.0'], group: Int32Array.of(0), prompt: ['a'] };
     await errorOf(() => stage.run(rows, stageEvent()), 'config/missing');
+  });
+
+  it('says which columns a stage is not given', async () => {
+    const stage = await createStage(rloo);
+    const error = await errorOf(async () => stage.run({ group: Int32Array.of(0) } as never, stageEvent()));
+    expect(error.message).to.equal(
+      'config/columns: advantage/rloo needs reward, response_tokens, which it was not given.\n  It was given group.',
+    );
   });
 });
