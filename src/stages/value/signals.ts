@@ -1,9 +1,9 @@
-import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { columnsOf, specsOf } from '../../core/batch.ts';
 import type { ColumnName, Columns } from '../../core/columns.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
-import { RlevError, reasonOf, show } from '../../core/errors.ts';
+import { RlevError, show } from '../../core/errors.ts';
+import { importModule } from '../../core/import-module.ts';
 import {
   catalogueOf,
   type Dataset,
@@ -114,22 +114,27 @@ async function ownSignal(
   { place, resolve }: Pick<StageSetup, 'place' | 'resolve'>,
 ): Promise<MapDefinition> {
   const cut = use.lastIndexOf('#');
-  const wrong = (message: string, cause?: unknown): RlevError =>
-    new RlevError({
-      code: 'config/module',
-      message,
-      value: use,
-      place,
-      help: 'Name a module that exports what `value` of rlev returns, `./mine.js#severity`.',
-      cause,
-    });
+  const [file, name] = [resolve(use.slice(0, cut)), use.slice(cut + 1)];
   let module: Record<string, unknown>;
   try {
-    module = await import(pathToFileURL(resolve(use.slice(0, cut))).href);
-  } catch (cause) {
-    throw wrong(`The module of the signal ${show(use)} cannot be loaded: ${reasonOf(cause)}`, cause);
+    module = await importModule(file);
+  } catch (error) {
+    throw error instanceof RlevError ? new RlevError({ ...error.details(), value: use, place }) : error;
   }
-  const found = module[use.slice(cut + 1)] as Partial<MapDefinition> | undefined;
-  if (found?.kind === 'map' && typeof found.create === 'function') return found as MapDefinition;
-  throw wrong(`${show(use)} is no stage: the module exports ${Object.keys(module).join(', ') || 'nothing'}.`);
+  const isStage = (key: string): boolean => {
+    const { kind, create } = (module[key] ?? {}) as Partial<MapDefinition>;
+    return kind === 'map' && typeof create === 'function';
+  };
+  if (isStage(name)) return module[name] as MapDefinition;
+  const stages = Object.keys(module).filter(isStage);
+  throw new RlevError({
+    code: 'config/module',
+    message: `${file} exports no value stage ${show(name)}.`,
+    value: use,
+    place,
+    help:
+      stages.length > 0
+        ? didYouMean(name, stages)
+        : `Write \`export const ${name} = value(...)\`, with the value of rlev.`,
+  });
 }
