@@ -113,6 +113,8 @@ const savedAs = 'tallies.json';
 class PassRates implements MapStage<ColumnName, 'value'> {
   private tallies: ReadonlyMap<string, Tally> = new Map();
   private real: ReadonlyMap<string, number> | undefined;
+  /** Different keys of the data, until the first cohort has shown how many of them come in a step. */
+  private kinds: number | undefined;
   private readonly params: Params;
   private readonly setup: StageSetup;
 
@@ -123,7 +125,7 @@ class PassRates implements MapStage<ColumnName, 'value'> {
 
   async prepare(dataset: Dataset): Promise<void> {
     const { by, signal } = this.params;
-    cellsOf(dataset, by, this.setup, 'by');
+    this.kinds = new Set(cellsOf(dataset, by, this.setup, 'by')).size;
     const { ids, values } = await realValues(signal, dataset, this.setup);
     this.real = mapOf(ids, values);
   }
@@ -137,9 +139,21 @@ class PassRates implements MapStage<ColumnName, 'value'> {
     }
     const keys = Array.from(columns[this.params.by as ColumnName] as ArrayLike<unknown>, String);
     const value = Float64Array.from(keys, (key) => passRateValue(this.tallies.get(key), this.params));
+    this.warnOfFew(new Set(keys).size);
     const counts = (row: number): boolean => role[row] === 'sample';
     this.tallies = tallied(this.tallies, keys, correct, counts, this.params.decay);
     return { value };
+  }
+
+  /** Where nothing is met twice, everything is valued by the prior. */
+  private warnOfFew(perStep: number): void {
+    const { setup, kinds, params } = this;
+    this.kinds = undefined;
+    if (kinds === undefined || perStep === 0 || setup.steps * perStep > kinds) return;
+    const what = params.by === 'prompt_id' ? 'questions' : params.by;
+    setup.notice(
+      `value/pass-rate: in ${setup.steps} steps of ${perStep} each of the ${kinds} ${what} is met once at most, so that all are valued by the prior. Let like questions share an estimate, by: data.kind, or train longer.`,
+    );
   }
 
   async save(directory: string): Promise<void> {

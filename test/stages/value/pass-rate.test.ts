@@ -130,6 +130,22 @@ describe('value/pass-rate', () => {
     rmSync(folder, { recursive: true });
   });
 
+  it('says once where no question will be met twice, and all are valued by the prior', async () => {
+    const notices = async (steps: number, params: object): Promise<number> => {
+      let said = 0;
+      const setup = { steps, notice: () => void said++ };
+      const stage = await createStage(passRate, { ...params }, setup);
+      await stage.prepare!(datasetOf([...'abcd'].map((id) => ({ id, kind: id < 'c' ? 'sum' : 'mean' }))));
+      const rows = { ...(cohort('aabb 1010') as object), 'data.kind': ['sum', 'sum', 'sum', 'sum'] } as never;
+      await stage.run(rows, stageEvent());
+      await stage.run(rows, stageEvent({ step: 1 }));
+      return said;
+    };
+    expect(await notices(2, {})).to.equal(1);
+    expect(await notices(3, {})).to.equal(0);
+    expect(await notices(3, { by: 'data.kind' })).to.equal(0);
+  });
+
   it('begins anew in a run that is forked from one with other values, and says so', async () => {
     const notices: string[] = [];
     const stage = await createStage(passRate, {}, { notice: (text) => void notices.push(text) });
