@@ -10,6 +10,7 @@ import { type ExportFormat, exportFormats } from '../log/export.ts';
 import { openRun } from '../log/run-directory.ts';
 import { parseRows, selectBatches } from '../log/select-batches.ts';
 import { batchTable } from '../report/batch-table.ts';
+import { print } from './print.ts';
 
 interface CatArguments {
   address: string;
@@ -74,13 +75,7 @@ async function* asTable(batches: AsyncIterable<Batch>): AsyncGenerator<string> {
 
 /** Chunks to a file, which appears when it is whole, or to stdout. */
 async function save(chunks: AsyncIterable<string | Uint8Array>, output: string | undefined): Promise<void> {
-  if (output === undefined) {
-    await pipeline(Readable.from(chunks), process.stdout, { end: false }).catch((error) => {
-      // a reader that has seen enough
-      if (error.code !== 'EPIPE') throw error;
-    });
-    return;
-  }
+  if (output === undefined) return print(chunks);
   const aside = `${output}.part`;
   try {
     await pipeline(Readable.from(chunks), createWriteStream(aside));

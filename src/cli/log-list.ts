@@ -2,6 +2,7 @@ import type { CommandModule } from 'yargs';
 import { type ListedCohort, listCohorts } from '../log/list.ts';
 import { openRun } from '../log/run-directory.ts';
 import { runList } from '../report/run-list.ts';
+import { print } from './print.ts';
 
 interface ListArguments {
   run: string;
@@ -17,12 +18,15 @@ export const logListCommand: CommandModule<object, ListArguments> = {
       .option('json', { type: 'boolean', default: false, describe: 'print JSON, a line a step' }) as never,
   async handler({ run, json }) {
     const log = await openRun(run, { write: false });
-    const cohorts: ListedCohort[] = [];
-    for await (const cohort of listCohorts(log)) {
-      if (json) process.stdout.write(`${JSON.stringify(cohort)}\n`);
-      else cohorts.push(cohort);
+    try {
+      const cohorts = listCohorts(log);
+      await print(json ? asJson(cohorts) : runList(cohorts, process.stdout.columns ?? 120));
+    } finally {
+      await log.close();
     }
-    if (!json) process.stdout.write(`${runList(cohorts, process.stdout.columns ?? 120)}\n`);
-    await log.close();
   },
 };
+
+async function* asJson(cohorts: AsyncIterable<ListedCohort>): AsyncGenerator<string> {
+  for await (const cohort of cohorts) yield `${JSON.stringify(cohort)}\n`;
+}

@@ -2,8 +2,9 @@ import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { batchOf } from '../../src/core/batch.ts';
 import { raggedFloat32 } from '../../src/core/columns.ts';
+import type { ListedCohort } from '../../src/log/list.ts';
 import { batchTable } from '../../src/report/batch-table.ts';
-import { bytesOf } from '../../src/report/run-list.ts';
+import { bytesOf, runList } from '../../src/report/run-list.ts';
 import { textTable } from '../../src/report/text-table.ts';
 
 describe('report/text-table', () => {
@@ -69,6 +70,17 @@ describe('report/batch-table', () => {
 });
 
 describe('report/run-list', () => {
+  it('prints a table for every 1,000 cohorts, and holds no more', async () => {
+    async function* cohorts(): AsyncGenerator<ListedCohort> {
+      for (let step = 0; step < 2001; step++)
+        yield { scope: 'train', step, rounds: 1, events: 8, rows: 256, bytes: 7000, stages: [] };
+    }
+    const tables: string[] = [];
+    for await (const table of runList(cohorts(), 80)) tables.push(table);
+    expect(tables.map((t) => t.split('\n').length - 2)).to.deep.equal([1000, 1000, 1]);
+    expect(tables[2]).to.equal('scope  step  events  rows   bytes\ntrain  2000       8   256  7.0 kB\n');
+  });
+
   it('writes sizes in powers of 1,000', () => {
     expect([0, 999, 1000, 1_234_567, 5e9].map(bytesOf)).to.deep.equal([
       '0 B',
