@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { type ColumnName, vocabulary } from '../../core/columns.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { type Place, RlevError, reasonOf, show } from '../../core/errors.ts';
@@ -181,17 +182,40 @@ function where({ file, line }: Place): string {
 }
 
 function waysToAdd(column: string, there: readonly string[], catalogue: Catalogue): string {
-  const stages = [...catalogue.values()].filter((definition) => addsByDefault(definition, column));
-  if (stages.length === 0) return didYouMean(column, there);
-  return `A stage that adds it: ${stages.map((s) => s.name).join(', ')}.`;
+  const ways = [...catalogue.values()].flatMap((definition) => waysOf(definition, column));
+  if (ways.length === 0) return didYouMean(column, there);
+  return `A stage that adds it: ${ways.join(', ')}.`;
 }
 
-function addsByDefault(definition: StageDefinition, column: string): boolean {
-  if (definition.kind !== 'source' && definition.kind !== 'map') return false;
-  const params = definition.params.safeParse({});
-  try {
-    return (definition.adds(params.data ?? {}) as readonly string[]).includes(column);
-  } catch {
-    return false;
+/** How a stage can be made to add a column: by itself, or with a parameter that takes one of a few values. */
+function waysOf(definition: StageDefinition, column: string): string[] {
+  if (definition.kind !== 'source' && definition.kind !== 'map') return [];
+  const usual = (definition.params.safeParse({}).data ?? {}) as Readonly<Record<string, unknown>>;
+  const addsWith = (params: unknown): boolean => {
+    try {
+      return (definition.adds(params) as readonly string[]).includes(column);
+    } catch {
+      return false;
+    }
+  };
+  if (addsWith(usual)) return [definition.name];
+  const { properties = {} } = z.toJSONSchema(definition.params, { io: 'input', unrepresentable: 'any' });
+  const settings = Object.entries(properties).flatMap(([key, property]) =>
+    choicesOf(property).map((choice) => ({ key, choice })),
+  );
+  const found = settings.find(({ key, choice }) => addsWith({ ...usual, [key]: choice }));
+  if (!found) return [];
+  const { key, choice } = found;
+  return [`${definition.name} with ${key}: ${Array.isArray(choice) ? `[${choice}]` : choice}`];
+}
+
+/** The values of a parameter that takes one of a few, or a list of some of a few. */
+function choicesOf(schema: z.core.JSONSchema._JSONSchema): readonly unknown[] {
+  if (typeof schema === 'boolean') return [];
+  if (schema.type === 'boolean') return [true, false];
+  if (schema.anyOf) return schema.anyOf.flatMap(choicesOf);
+  if (schema.type === 'array' && schema.items && !Array.isArray(schema.items)) {
+    return choicesOf(schema.items as z.core.JSONSchema._JSONSchema).map((choice) => [choice]);
   }
+  return schema.enum ?? [];
 }

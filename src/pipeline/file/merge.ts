@@ -158,7 +158,9 @@ function mergeStage(source: Located, patch: Located, id: string, catalogue: Cata
     return unknown(id, path, `${hint} A new stage says where it goes: \`before: ID\` or \`after: ID\`.`);
   }
   const stripped = word ? patch.without([...path, word]) : patch;
-  const merged = patchStage(source, path, stripped, path, catalogue, notices);
+  const merged = there
+    ? patchStage(source, path, stripped, path, catalogue, notices)
+    : source.graft(path, stripped, path);
   if (!word) return { source: merged, errors: [], notices };
   const target = String(patch.at([...path, word]));
   const others = ids.filter((name) => name !== id);

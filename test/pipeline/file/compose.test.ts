@@ -173,6 +173,16 @@ evaluate: { heldOut: remove }`,
     ).to.throw('in a circle');
   });
 
+  it('gives a new stage its place, and says which setting of a stage would add a column', () => {
+    const pipeline = resolve('stages: { other: { use: select/signal, after: verify } }\n');
+    const { place } = pipeline.stages.find(({ id }) => id === 'other')!;
+    expect(place).to.deep.equal({ file: join(folder, 'mine.yaml'), line: 3, column: 11 });
+    const [lacking] = findings('stages: { optimize: { importance: {} } }\n');
+    expect(lacking).to.match(
+      /needs the column `old_logprobs`.*\n {2}A stage that adds it: annotate\/logprobs with/,
+    );
+  });
+
   it('may name the other by an absolute path', () => {
     const pipeline = resolvePipeline(`rlev: 1\nextends: ${join(folder, 'base.yaml')}\n`, 'elsewhere.yaml', {
       catalogue: builtInStages,
