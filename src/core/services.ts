@@ -170,6 +170,8 @@ export interface TrainRequest {
    */
   readonly offPolicy?: number;
   readonly sampledLogprobs?: Ragged<Float32Array>;
+  /** Share of the counted tokens of an update, those of the highest entropy, that have a loss; absent: all. */
+  readonly topEntropy?: number;
   /** What the loss of each token is multiplied by, a correction for a sampler that is not the trainer; absent: 1. */
   readonly importanceWeights?: Ragged<Float32Array>;
   /** 1 where a response token counts; absent: all do. */

@@ -22,6 +22,16 @@ export function scoreProgram(config: PolicyConfig, shape: MicroBatchShape): Tens
   };
 }
 
+/** Entropy of the distribution of each response token: reads as `scoreProgram`, gives `entropy` [rows, responses]. */
+export function entropyProgram(config: PolicyConfig, shape: MicroBatchShape): TensorProgram {
+  const { targets: _, ...specs } = tokenSpecs(shape);
+  return {
+    name: `entropy-${shapeName(shape)}`,
+    inputs: { ...specs, ...parameterSpecs(parameterLayout(config)) },
+    run: (inputs) => ({ entropy: entropy(shape, responseLogits(config, inputs, inputs)) }),
+  };
+}
+
 export interface TrainProgramOptions extends Objective {
   readonly config: PolicyConfig;
   readonly shape: MicroBatchShape;

@@ -12,7 +12,7 @@ import {
   tokenFeeds,
 } from './micro-batches.ts';
 import type { ProgramCache } from './program-cache.ts';
-import { scoreProgram } from './programs.ts';
+import { entropyProgram, scoreProgram } from './programs.ts';
 
 export interface ScorerSetup {
   readonly config: PolicyConfig;
@@ -65,12 +65,37 @@ export function scoreResponses(
   return numberTokens(setup, scoring, rows, signal);
 }
 
+/** Entropy of the distribution that each response token of some rows is sampled from, in nats; 0 in other rows. */
+export function entropiesOf(
+  setup: Omit<ScorerSetup, 'weights'>,
+  weights: Arrays,
+  rows: ScoreRows,
+  which: ArrayLike<number>,
+  signal?: AbortSignal,
+): Promise<Ragged<Float32Array>> {
+  const { config } = setup;
+  const entropies = {
+    name: 'entropy',
+    what: 'entropy',
+    rows: which,
+    program: (shape: MicroBatchShape) => entropyProgram(config, shape),
+    async run(program: CompiledProgram, batch: MicroBatch) {
+      const feeds = tokenFeeds(batch, rows.promptTokens, rows.responseTokens, rows.temperature, config.padId);
+      const { targets: _, ...read } = feeds;
+      return (await program.run({ ...weights, ...read })).entropy!;
+    },
+  };
+  return numberTokens(setup, entropies, rows, signal);
+}
+
 /** What gives each response token of a micro-batch a number. */
 export interface TokenNumbers {
   /** Names its programs in the cache. */
   readonly name: string;
   /** What the numbers are, for errors. */
   readonly what: string;
+  /** Rows that get them, the others 0. Default: all. */
+  readonly rows?: ArrayLike<number>;
   program(shape: MicroBatchShape): TensorProgram;
   /** [rows * responses] */
   run(program: CompiledProgram, batch: MicroBatch): Promise<TensorData>;
@@ -83,14 +108,14 @@ export interface TokenNumbers {
  */
 export async function numberTokens(
   { config, programs, tokenBudget }: Omit<ScorerSetup, 'weights'>,
-  { name, what, program, run }: TokenNumbers,
+  { name, what, rows: wanted, program, run }: TokenNumbers,
   { promptTokens, responseTokens }: Responses,
   signal?: AbortSignal,
 ): Promise<Ragged<Float32Array>> {
   checkContext(promptTokens, responseTokens, config.contextLength);
   const { offsets } = responseTokens;
   const values = new Float32Array(responseTokens.values.length);
-  const rows = Array.from({ length: offsets.length - 1 }, (_, i) => i);
+  const rows = wanted ?? Array.from({ length: offsets.length - 1 }, (_, i) => i);
   for (const batch of planMicroBatches(promptTokens, responseTokens, rows, tokenBudget)) {
     throwIfCancelled(signal);
     const { shape } = batch;

@@ -20,7 +20,8 @@ import { parameterViews } from './parameters.ts';
 import { ProgramCache } from './program-cache.ts';
 import { trainProgram } from './programs.ts';
 import { learningRate } from './schedule.ts';
-import { scoreResponses } from './scorer.ts';
+import { entropiesOf, scoreResponses } from './scorer.ts';
+import { topEntropy } from './top-entropy.ts';
 import { loadTrainerState, saveTrainerState } from './trainer-state.ts';
 
 export interface TrainerSetup {
@@ -184,19 +185,41 @@ class ArenaTrainer implements LocalTrainer {
     const { tokens } = updateTotals(mask, rows);
     if (tokens === 0) return undefined;
     const share = tokenShares(mask, rows, params);
+    const factors = await this.#factors(job, rows, signal);
     const batches = planMicroBatches(promptTokens, responseTokens, rows, this.#tokenBudget);
-    const run = (batch: MicroBatch, weights: Arrays) => this.#runMicroBatch(job, batch, share, weights);
+    const run = (batch: MicroBatch, weights: Arrays) =>
+      this.#runMicroBatch(job, batch, { share, factors }, weights);
     return this.#learner.update({ batches, run, tokens, optimizer, lr }, signal);
   }
 
-  async #runMicroBatch(job: Job, batch: MicroBatch, share: Ragged<Float32Array>, weights: Arrays) {
+  /** What the loss of each token is multiplied by: importance weights, and which tokens are of high entropy. */
+  async #factors(
+    { request, mask }: Job,
+    rows: Int32Array,
+    signal: AbortSignal | undefined,
+  ): Promise<Ragged<Float32Array> | undefined> {
+    const { topEntropy: share, importanceWeights: given } = request;
+    if (share === undefined) return given;
+    const scoring = { config: this.weights.config, programs: this.#programs, tokenBudget: this.#tokenBudget };
+    const views = parameterViews(this.weights.layout, this.current);
+    const entropies = await entropiesOf(scoring, views, request, rows, signal);
+    const kept = topEntropy(entropies.values, onlyRows(mask, rows), share);
+    return { offsets: mask.offsets, values: given ? kept.map((k, t) => k * given.values[t]!) : kept };
+  }
+
+  async #runMicroBatch(
+    job: Job,
+    batch: MicroBatch,
+    { share, factors }: { share: Ragged<Float32Array>; factors: Ragged<Float32Array> | undefined },
+    weights: Arrays,
+  ) {
     const { request, loss, params, ownRatio, mask, old } = job;
     const { config } = this.weights;
     const { shape } = batch;
     // The aggregation is in `share`, not in the program.
     const { aggregate: _, length: __, ...own } = params;
-    const { kl, entropy, importanceWeights, refLogprobs, offPolicy, sampledLogprobs } = request;
-    const weighted = importanceWeights !== undefined;
+    const { kl, entropy, refLogprobs, offPolicy, sampledLogprobs } = request;
+    const weighted = factors !== undefined;
     const built = JSON.stringify([loss.use, own, kl, entropy, ownRatio, weighted, offPolicy]);
     const key = `${built} ${shape.rows}x${shape.length}x${shape.responses}`;
     const program = await this.#programs.get(key, () =>
@@ -211,10 +234,17 @@ class ArenaTrainer implements LocalTrainer {
       ...(loss.needs.includes('advantage') ? { advantages: tokenColumn(batch, advantage!) } : {}),
       ...(old ? { old: tokenColumn(batch, old) } : {}),
       ...(kl && { ref: tokenColumn(batch, refLogprobs!) }),
-      ...(importanceWeights && { weights: tokenColumn(batch, importanceWeights) }),
+      ...(factors && { weights: tokenColumn(batch, factors) }),
       ...(offPolicy !== undefined && { sampled: tokenColumn(batch, sampledLogprobs!) }),
     });
   }
+}
+
+/** The numbers of some rows, 0 in the others. */
+function onlyRows({ offsets, values }: Ragged<Float32Array>, rows: Int32Array): Float32Array {
+  const only = new Float32Array(values.length);
+  for (const row of rows) only.set(values.subarray(offsets[row], offsets[row + 1]), offsets[row]);
+  return only;
 }
 
 /** share * weights + (1 - share) * before, in float32. */

@@ -65,6 +65,12 @@ const policyGradientParams = z
       .describe(
         'Leave tokens with an advantage below 0 out of responses that are this far from what sampled them.',
       ),
+    topEntropy: z
+      .number()
+      .gt(0)
+      .lt(1)
+      .optional()
+      .describe('Share of the tokens of an update, those of the highest entropy, that have a loss.'),
     ...optimizerSettings,
     critic: criticSchema.optional(),
     lossMask: z
@@ -117,7 +123,7 @@ export const policyGradient = defineUpdate({
     ...(entropy && entropy.coefficient > 0 ? ['entropy'] : []),
   ],
   create: async (params, setup) => {
-    const { kl, entropy, reference, importance, offPolicy, critic, lossMask } = params;
+    const { kl, entropy, reference, importance, offPolicy, topEntropy, critic, lossMask } = params;
     if (reference && (setup.inFlight ?? 1) > 1) throw movesTooSoon(setup);
     const steps = setup.steps - (critic?.warmup ?? 0);
     const update = await updateWith(params, { ...setup, steps });
@@ -132,6 +138,7 @@ export const policyGradient = defineUpdate({
         ...(kl && kl.coefficient > 0 && { kl, refLogprobs: columns.ref_logprobs }),
         ...(entropy && entropy.coefficient > 0 && { entropy: entropy.coefficient }),
         ...(reference && { referenceEvery: reference.every, referenceMixup: reference.mixup }),
+        ...(topEntropy && { topEntropy }),
         ...(offPolicy && { offPolicy, sampledLogprobs: columns.sampled_logprobs }),
         ...(lossMask && { lossMask: columns.loss_mask }),
       };

@@ -52,7 +52,7 @@ describe('policy/losses, split into micro-batches', () => {
         ...base,
         ...plain,
         loss: { use, params: {} },
-        ...(scored && { offPolicy: 0.2, sampledLogprobs: sampled }),
+        ...(scored && { offPolicy: 0.2, sampledLogprobs: sampled, topEntropy: 0.3 }),
       };
       const whole = await step(request, 4096);
       expect(Math.max(...whole.moved.map(Math.abs))).to.be.greaterThan(0.01);

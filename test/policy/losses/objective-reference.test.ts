@@ -19,6 +19,7 @@ interface ObjectiveCase {
   readonly entropy?: number;
   readonly temperature?: number;
   readonly weights?: boolean;
+  readonly topEntropy?: number;
   readonly expected: Readonly<Record<'loss' | 'grad_norm' | 'entropy', number>> & { readonly kl?: number };
   readonly gradients: Readonly<Record<string, ReturnType<typeof checksum>>>;
 }
@@ -47,6 +48,7 @@ function requestOf({
     refLogprobs: each((x, i) => x + Math.sin(i)),
     ...(kl && { kl }),
     ...(entropy !== undefined && { entropy }),
+    ...(rest.topEntropy !== undefined && { topEntropy: rest.topEntropy }),
     ...(rest.weights && { importanceWeights: each((_, i) => 1 + Math.cos(i) / 2) }),
     // With eps this large AdamW divides by nothing else: every weight moves by minus its gradient.
     optimizer: { lr: 1e6, betas: [0.9, 0.95], eps: 1e6, weightDecay: 0, gradNorm: Infinity },

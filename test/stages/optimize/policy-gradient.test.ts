@@ -124,6 +124,15 @@ describe('optimize/policy-gradient', () => {
     expect(policyGradient.params.safeParse({ offPolicy: 0 }).success).to.equal(false);
   });
 
+  it('gives only tokens of high entropy a loss where it is told to', async () => {
+    const { policy, stage } = await open({ topEntropy: 0.2 });
+    await stage.run(columns, stageEvent());
+    expect(policy.trained[0]).to.include({ topEntropy: 0.2 });
+    for (const topEntropy of [0, 1]) {
+      expect(policyGradient.params.safeParse({ topEntropy }).success).to.equal(false);
+    }
+  });
+
   it('takes its ratio to the log-probabilities that it is told to', async () => {
     const needs = (params: object) => policyGradient.needs(policyGradient.params.parse(params));
     const column = await open({ old: 'old_logprobs' });
