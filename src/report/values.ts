@@ -23,7 +23,8 @@ export interface ScaleSummary {
  * largest s is that of several values.
  *
  * @param values v(x) >= 0, one a question.
- * @throws RlevError `data/empty` for no values, `data/value` for a negative or non-finite one; what the scale throws.
+ * @throws RlevError `data/empty` for no values, `data/value` for a negative or non-finite one, or such an s; what the scale
+ *   throws.
  */
 export function scaleSummary(values: Float64Array, scale: ValueScale): ScaleSummary {
   const n = values.length;
@@ -39,6 +40,15 @@ export function scaleSummary(values: Float64Array, scale: ValueScale): ScaleSumm
     });
   }
   const scales = values.map((v) => scale.of(v));
+  const endless = scales.findIndex((s) => !Number.isFinite(s));
+  if (endless >= 0) {
+    throw new RlevError({
+      code: 'data/value',
+      message: `s(x) of the value ${values[endless]} is ${scales[endless]}.`,
+      value: values[endless],
+      help: 'Clip the scale, or normalise the values.',
+    });
+  }
   const s_max = scales.reduce((a, b) => Math.max(a, b));
   const top = values.filter((_, i) => scales[i]! >= (scale.ceiling ?? s_max));
   const saturated = scale.ceiling !== undefined || new Set(top).size > 1 ? top : new Float64Array(0);

@@ -43,6 +43,12 @@ describe('report/values', () => {
     expect(rising).to.include({ saturated: 0, saturates_at: null });
   });
 
+  it('refuses an s without end', () => {
+    expect(() => scaleSummary(Float64Array.of(1, 1e308), scale(10, Infinity)))
+      .to.throw('s(x) of the value 1e+308 is Infinity')
+      .with.property('code', 'data/value');
+  });
+
   it('refuses no values and wrong ones', () => {
     expect(() => scaleSummary(new Float64Array(0), scale(10)))
       .to.throw()

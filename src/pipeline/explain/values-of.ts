@@ -3,19 +3,16 @@ import { RlevError } from '../../core/errors.ts';
 import type { Policy } from '../../core/services.ts';
 import type { Dataset, MapStage, SourceStage, StageSetup, ValueScale } from '../../core/stage.ts';
 import { readPolicy } from '../../policy/read-policy.ts';
-import { createStage as createAlone } from '../../stages/create-stage.ts';
 import { exam } from '../../stages/prompts/exam.ts';
 import { rlev } from '../../stages/reward/rlev.ts';
-import { column } from '../../stages/value/column.ts';
-import { points } from '../../stages/value/points.ts';
-import { type Signal, valuesOver } from '../../stages/value/signals.ts';
+import { createSignal, type Signal, valuesOver } from '../../stages/value/signals.ts';
 import { type LoadOptions, loadPipeline, type Pipeline } from '../file/resolve.ts';
 import type { PlacedStage } from '../file/resolve-stage.ts';
 import { createStage, setupOf } from '../run/assemble.ts';
 
 /** What the questions of a pipeline or of a data file are worth, and how a reward scales that. */
 export interface FileValues {
-  /** The file of the questions, as far as it is known. */
+  /** The file of the questions. */
   readonly data: string;
   /** What gives the values: `value/points`. */
   readonly use: string;
@@ -137,25 +134,24 @@ async function ofData(file: string, options: FileValuesOptions): Promise<FileVal
       value: file,
     });
   }
-  const { alpha, normalise, notice } = options;
-  const setup = { place: { file: '--column' }, resolve: (path: string) => resolvePath(path), notice };
-  const scale = publishedScale(alpha);
-  const source = await createAlone(exam, { file }, setup);
-  const dataset = await source.dataset();
-  if (options.column === undefined && normalise === undefined) {
-    const stage = (await createAlone(points, {}, setup)) as unknown as MapStage;
-    const values = await valuesIn({ definition: points as never, params: {}, stage }, dataset);
-    return { data: file, use: points.name, values, scale };
-  }
-  const params = { column: options.column ?? 'points', ...(normalise !== undefined && { normalise }) };
-  const stage = await createAlone(column, params, setup);
-  await stage.prepare!(dataset);
-  const signal = {
-    definition: column as never,
-    params: column.params.parse(params),
-    stage: stage as MapStage,
+  const { alpha, column, normalise, notice } = options;
+  const setup: StageSetup = {
+    place: { file: '--column' },
+    seed: 0,
+    steps: 1,
+    policy: () => {
+      throw new RlevError({ code: 'config/missing', message: 'A file of questions has no policy.' });
+    },
+    resolve: (path) => resolvePath(path),
+    notice,
   };
-  return { data: file, use: column.name, values: await valuesIn(signal, dataset), scale };
+  const scale = publishedScale(alpha);
+  const dataset = await (await exam.create(exam.params.parse({ file }), setup)).dataset();
+  const asked = { column: column ?? 'points', ...(normalise !== undefined && { normalise }) };
+  const use = column === undefined && normalise === undefined ? 'value/points' : 'value/column';
+  const signal = await createSignal({ use, ...(use === 'value/column' && asked) }, setup);
+  await signal.stage.prepare?.(dataset);
+  return { data: file, use, values: await valuesIn(signal, dataset), scale };
 }
 
 /** The policy without weights, read at once and missed only where a stage asks for it. */

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { columnOf, specsOf } from '../../core/batch.ts';
 import { type AnyColumnData, type ColumnName, isRagged } from '../../core/columns.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
-import { RlevError, show } from '../../core/errors.ts';
+import { type Place, RlevError, show } from '../../core/errors.ts';
 import type { Dataset, StageSetup } from '../../core/stage.ts';
 import { Findings } from '../findings.ts';
 
@@ -34,9 +34,8 @@ export function cellsOf(dataset: Dataset, column: string, setup: Asker, paramete
   if (isRagged(data) || !single.includes(column)) {
     throw wrong(`The column ${column} holds lists.`, `These hold one cell a question: ${single.join(', ')}.`);
   }
-  if (specs[column]!.kind === 'bool')
-    return Array.from(data as ArrayLike<number>, (x) => x && Boolean(x)) as Cell[];
-  return Array.from(data as ArrayLike<Cell>);
+  const cells = Array.from(data as ArrayLike<Cell>);
+  return specs[column]!.kind === 'bool' ? cells.map((x) => (x === null ? null : Boolean(x))) : cells;
 }
 
 /**
@@ -80,7 +79,7 @@ export function amountsOf(dataset: Dataset, column: string, setup: Asker): Float
   return Float64Array.from(amounts as number[]);
 }
 
-function placeIn({ place, placeOf }: Asker, parameter = 'column') {
+function placeIn({ place, placeOf }: Asker, parameter = 'column'): Place {
   return placeOf?.([parameter]) ?? place;
 }
 

@@ -24,6 +24,13 @@ describe('value/difficulty', () => {
     expect([...value]).to.deep.equal([0, 0.5]);
   });
 
+  it('maps true and false', async () => {
+    const stage = await createStage(difficulty, { column: 'data.level', values: { true: 1, false: 0.1 } });
+    await stage.prepare!(levels(true, false));
+    const { value } = await stage.run({ 'data.level': [false, true] } as never, stageEvent());
+    expect([...value]).to.deep.equal([0.1, 1]);
+  });
+
   it('refuses, with its line, each question whose label is missing or has no value', async () => {
     const stage = await createStage(difficulty, { column: 'data.level', values });
     const error = await errorOf(() => stage.prepare!(levels('easy', 'hrad', null, 'toString')));
