@@ -2,8 +2,10 @@ import type { CommandModule } from 'yargs';
 import type { StageKind } from '../core/stage.ts';
 import {
   type ColumnDescription,
+  describeParts,
   describeStage,
   type ParameterDescription,
+  type PartEntry,
   type StageDescription,
 } from '../pipeline/explain/describe-stage.ts';
 import { builtInStages } from '../stages/catalogue.ts';
@@ -25,26 +27,44 @@ export const stagesCommand: CommandModule<object, StagesArguments> = {
   describe: 'what there is to build pipelines of; or all about one stage',
   builder: (y) =>
     y
-      .positional('name', { type: 'string', describe: 'name of a stage, such as advantage/rloo' })
+      .positional('name', { type: 'string', describe: 'of a stage or a loss: advantage/rloo, loss/gspo' })
       .option('json', { type: 'boolean', default: false, describe: 'print JSON' })
       .example('$0 stages advantage/grpo', '') as never,
   async handler({ name, json }) {
-    const text =
-      name === undefined
-        ? json
-          ? asJson([...builtInStages.values()].map(({ kind, name, summary }) => ({ name, kind, summary })))
-          : catalogueText()
-        : await stageText(name, json);
-    process.stdout.write(text);
+    const parts = await describeParts(builtInStages);
+    process.stdout.write(
+      name === undefined ? catalogueText(parts, json) : await entryText(name, parts, json),
+    );
   },
 };
 
-function catalogueText(): string {
-  const rows = [...builtInStages.values()].map(({ name, summary }) => [name, summary]);
-  return `${aligned(rows)}\nAll about one of them: rlev stages advantage/rloo\n`;
+function catalogueText(parts: readonly PartEntry[], json: boolean): string {
+  const stages = [...builtInStages.values()].map(({ name, kind, summary }) => ({ name, kind, summary }));
+  const others = parts.map(({ name, parameter, description }) => ({
+    name,
+    kind: parameter,
+    summary: description,
+  }));
+  if (json) return asJson([...stages, ...others]);
+  const table = (entries: typeof others): string =>
+    aligned(entries.map(({ name, summary }) => [name, summary]));
+  const kinds = [...new Set(others.map(({ kind }) => kind))].map(
+    (kind) => `\n${kind}: { use: ... }\n${table(others.filter((entry) => entry.kind === kind))}`,
+  );
+  return `${table(stages)}${kinds.join('')}\nAll about one of them: rlev stages advantage/rloo\n`;
 }
 
-async function stageText(name: string, json: boolean): Promise<string> {
+async function entryText(name: string, parts: readonly PartEntry[], json: boolean): Promise<string> {
+  const part = parts.find((entry) => entry.name === name);
+  if (part && json) return asJson(part);
+  if (part) {
+    return [
+      `${name} (${part.parameter} of ${part.stages.join(', ')})\n${part.description}\n`,
+      ...facts(part),
+      section('parameters', parameterRows(part.parameters), 'none'),
+      `example\n  ${part.parameter}: { use: ${name} }\n`,
+    ].join('\n');
+  }
   const stage = await describeStage(name, builtInStages);
   return json ? asJson(stage) : describe(stage);
 }

@@ -55,15 +55,34 @@ export interface StageDescription {
   readonly example: string;
 }
 
-/** @throws RlevError `config/unknown-stage` for a name that the catalogue does not have */
+/** A part by itself, and the stages that take it. */
+export interface PartEntry extends PartDescription {
+  readonly stages: readonly string[];
+}
+
+/** The parts of all stages of a catalogue, losses for one, each once; not those that are stages themselves. */
+export async function describeParts(catalogue: Catalogue): Promise<readonly PartEntry[]> {
+  const entries = new Map<string, PartEntry>();
+  for (const definition of catalogue.values()) {
+    for (const part of await partsOf(definition)) {
+      if (catalogue.has(part.name)) continue;
+      const stages = entries.get(part.name)?.stages ?? [];
+      entries.set(part.name, { ...part, stages: [...stages, definition.name] });
+    }
+  }
+  return [...entries.values()];
+}
+
+/** @throws RlevError `config/unknown-stage` for a name that the catalogue does not have, with a guess at a stage or part */
 export async function describeStage(name: string, catalogue: Catalogue): Promise<StageDescription> {
   const definition = catalogue.get(name);
   if (!definition) {
+    const parts = await describeParts(catalogue);
     throw new RlevError({
       code: 'config/unknown-stage',
       message: `No stage is called ${show(name)}.`,
       value: name,
-      help: didYouMean(name, [...catalogue.keys()]),
+      help: didYouMean(name, [...catalogue.keys(), ...parts.map((part) => part.name)]),
     });
   }
   const schema = objectSchema(definition.params);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { parse } from 'yaml';
-import { describeStage } from '../../../src/pipeline/explain/describe-stage.ts';
+import { describeParts, describeStage } from '../../../src/pipeline/explain/describe-stage.ts';
 import { builtInStages } from '../../../src/stages/catalogue.ts';
 
 describe('the description of a stage', () => {
@@ -51,6 +51,16 @@ describe('the description of a stage', () => {
     expect([formula, source]).to.deep.equal(['v(x) = points / exam_total', 'RLEV, arXiv 2510.20187']);
     const { parts } = await describeStage('optimize/policy-gradient', builtInStages);
     expect(parts.find((p) => p.name === 'loss/reinforce')).to.include({ formula: '-A log pi' });
+  });
+
+  it('gives each loss by itself, with the stages that take it', async () => {
+    const parts = await describeParts(builtInStages);
+    const gspo = parts.filter(({ name }) => name === 'loss/gspo');
+    expect(gspo).to.have.length(1);
+    expect(gspo[0]).to.deep.include({
+      parameter: 'loss',
+      stages: ['optimize/policy-gradient', 'optimize/supervised'],
+    });
   });
 
   it('says what becomes of s(x) in an estimator, and which setting changes that', async () => {
