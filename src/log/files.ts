@@ -34,9 +34,9 @@ export interface LogFiles {
 /**
  * The file system of this machine.
  *
- * @param most files that stay open between uses, until `close`.
+ * @param most files that stay open between uses: those of a cohort's stages, several times over.
  */
-export function nodeFiles(most = 0): LogFiles {
+export function nodeFiles(most = 64): LogFiles {
   const files = openFiles(most);
   return {
     mkdir: async (path) => {

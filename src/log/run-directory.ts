@@ -16,8 +16,6 @@ export interface LogOptions {
 }
 
 const rotateAt = 256 * 2 ** 20;
-/** Files that a log keeps open: those of a cohort's stages, several times over. */
-const heldOpen = 64;
 
 /**
  * Makes a run directory and opens it for writing.
@@ -31,7 +29,7 @@ export async function createRun(
   pipeline: string,
   options: LogOptions = {},
 ): Promise<EventLog> {
-  const files = options.files ?? nodeFiles(heldOpen);
+  const files = options.files ?? nodeFiles();
   return speaking(directory, files, async () => {
     await makeFolders(files, dirname(directory));
     try {
@@ -73,7 +71,7 @@ export async function openRun(
   directory: string,
   options: LogOptions & { readonly write: boolean },
 ): Promise<EventLog> {
-  const files = options.files ?? nodeFiles(heldOpen);
+  const files = options.files ?? nodeFiles();
   return speaking(directory, files, async () => {
     if ((await files.size(`${directory}/journal.ndjson`)) === undefined) {
       throw notARun(directory);

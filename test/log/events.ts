@@ -95,15 +95,17 @@ const anyDraft: fc.Arbitrary<EventDraft> = fc
       ),
       { nil: undefined },
     ),
+    keep: fc.constantFrom(undefined, true, false),
     kind: fc.constantFrom('columns' as const, 'select' as const, 'update' as const, 'seal' as const),
   })
-  .map(({ rows, data, kind, ...key }) => ({
+  .map(({ rows, data, keep, kind, ...key }) => ({
     key,
     kind,
     use: 'test/any',
     params: { a: 1 },
     parents: [],
     ...(data && { data }),
+    ...(keep !== undefined && { keep }),
     ...(kind === 'columns' && {
       columns: {
         row_id: rows.map((r) => r.id),

@@ -14,7 +14,8 @@ export async function script(files: FakeFiles, acknowledged: JournalEntry[]): Pr
   try {
     ok(await log.append(columnsDraft(0)));
     await checkpoint(log, files, 0).then(ok);
-    const together = [columnsDraft(1), rewardDraft(1), updateDraft(1), columnsDraft(2)];
+    const unkept = { ...rewardDraft(2), keep: false };
+    const together = [columnsDraft(1), rewardDraft(1), updateDraft(1), columnsDraft(2), unkept];
     const settled = await Promise.allSettled(together.map((d) => log.append(d)));
     for (const s of settled) {
       if (s.status === 'rejected') throw s.reason;
