@@ -26,9 +26,11 @@ export type { Critic, Policy, Sampler, Scorer, Tokenizer, Trainer } from './core
 export type {
   Catalogue,
   Dataset,
+  Remark,
   StageDefinition,
   StageEvent,
   StageSetup,
+  Surroundings,
   ValueScale,
 } from './core/stage.ts';
 export { catalogueOf, defineMap, defineSelect, defineSource, defineUpdate } from './core/stage.ts';
@@ -51,14 +53,14 @@ export type { AuditOptions, AuditResult } from './pipeline/audit/audit.ts';
 export { audit } from './pipeline/audit/audit.ts';
 export type { Disagreement } from './pipeline/audit/judged.ts';
 export type { VerifierSpec } from './pipeline/audit/sides.ts';
-export type { StageDescription } from './pipeline/explain/describe-stage.ts';
-export { describeStage } from './pipeline/explain/describe-stage.ts';
+export type { PartEntry, StageDescription } from './pipeline/explain/describe-stage.ts';
+export { describeParts, describeStage } from './pipeline/explain/describe-stage.ts';
 export { explainPipeline } from './pipeline/explain/explain.ts';
 export { graphOf, mermaid } from './pipeline/explain/graph.ts';
 export { graphSvg } from './pipeline/explain/graph-svg.ts';
 export type { FileValues, FileValuesOptions } from './pipeline/explain/values-of.ts';
 export { valuesOf } from './pipeline/explain/values-of.ts';
-export { pipelineJsonSchema } from './pipeline/file/json-schema.ts';
+export { pipelineJsonSchema, testJsonSchema } from './pipeline/file/json-schema.ts';
 export type { LoadOptions, Pipeline } from './pipeline/file/resolve.ts';
 export { loadPipeline, resolvePipeline } from './pipeline/file/resolve.ts';
 export type { Finding } from './pipeline/lint/finding.ts';
@@ -78,6 +80,8 @@ export type { ResumeOptions } from './pipeline/run/resume.ts';
 export { resume } from './pipeline/run/resume.ts';
 export type { RunEvent, RunOptions, RunResult } from './pipeline/run/run.ts';
 export { train } from './pipeline/run/run.ts';
+export type { RunTestsOptions, TestFailure, TestResult } from './pipeline/tests/run-tests.ts';
+export { runTests } from './pipeline/tests/run-tests.ts';
 export { writeCharacterTokenizer } from './policy/character-tokenizer.ts';
 export { openPolicy } from './policy/open-policy.ts';
 export type { AuditSummary } from './report/audit.ts';
