@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import type { RlevErrors } from '../../../src/core/errors.ts';
 import { createStage, stageEvent } from '../../../src/stages/create-stage.ts';
 import { rankCorrelation, ranksOf, rSquared } from '../../../src/stages/value/goodness.ts';
-import { predicted } from '../../../src/stages/value/predicted.ts';
+import { readLabelled } from '../../../src/stages/value/labelled.ts';
+import { fitPredictor, predicted } from '../../../src/stages/value/predicted.ts';
 import { crossPredict, fitRidge, predict } from '../../../src/stages/value/ridge.ts';
 import { type SparseRow, termsOf, textRows, vocabularyOf } from '../../../src/stages/value/text-features.ts';
 import { errorOf } from '../../support/stage.ts';
@@ -143,6 +144,18 @@ describe('value/predicted', () => {
     await errorOf(() => few.stage.prepare!(asked), 'data/empty');
     const none = await make({ file: join(folder, 'none.jsonl') });
     await errorOf(() => none.stage.prepare!(asked), 'data/missing-file');
+  });
+});
+
+describe('value/predicted on real exam papers', () => {
+  const file = '../shared/data/gaokao-bench/objective.jsonl';
+
+  it('explains most of what makes points differ, in Chinese and English', async function () {
+    if (!existsSync(file)) this.skip();
+    const labelled = await readLabelled(file, { text: 'question' }, { file });
+    const { r2, rankCorrelation } = await fitPredictor(labelled, { terms: 300, ridge: 1 }, 7);
+    expect(r2).to.be.within(0.5, 0.9);
+    expect(rankCorrelation).to.be.within(0.5, 0.9);
   });
 });
 
