@@ -7,6 +7,7 @@ export const constant = defineMap({
   summary: 'The same advantage for every token, whatever the reward: for smoke tests.',
   formula: 'A_t = value',
   source: 'the constant advantage that prime-rl #3521 asks for',
+  example: 'advantage: { use: advantage/constant, value: 1 }',
   params: z.strictObject({
     value: z.number().default(1).describe('The advantage of every response token.'),
   }),

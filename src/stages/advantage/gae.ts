@@ -95,6 +95,7 @@ export const gae = defineMap({
   summary: 'Advantage of a token by generalised advantage estimation on a critic’s values, whitened.',
   formula: 'A_t = whiten(sum over k of (gamma lambda)^k delta_{t+k}), delta_t = r_t + gamma V_{t+1} - V_t',
   source: 'Schulman et al., arXiv 1506.02438',
+  example: 'advantage: { use: advantage/gae, lambda: 0.95 }',
   params: z.strictObject({
     preset: presetParam('verl', 'openrlhf'),
     gamma: z.number().min(0).max(1).default(1).describe('Discount of what comes a token later.'),

@@ -56,6 +56,8 @@ const added = [
 export const exam = defineSource({
   name: 'prompts/exam',
   summary: 'Questions of exams, each with the points that its examiners gave it, from a JSONL or CSV file.',
+  formula:
+    'step t asks questions t n .. t n + n - 1 of the data, n = perStep, in an order drawn anew each epoch',
   example: 'prompts: { use: prompts/exam, file: questions.jsonl, template: "{question}\\n", perStep: 32 }',
   params,
   adds: () => added,

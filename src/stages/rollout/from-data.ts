@@ -37,6 +37,8 @@ export const rolloutFromData = defineMap({
   name: 'rollout/from-data',
   summary:
     'The response to each prompt that stands in the data, as if the policy had written it and stopped.',
+  formula: 'y = the column of the data, ended by the first stop token',
+  example: 'rollout: { use: rollout/from-data, response: solution }',
   params,
   needs: ({ response }) => ['prompt', response],
   adds: () => added,

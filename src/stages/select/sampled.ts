@@ -5,6 +5,7 @@ export const sampled = defineSelect({
   name: 'select/sampled',
   summary: 'Drops greedy responses, which are there for a baseline and not to learn from.',
   formula: 'keeps the rows of the role `sample`',
+  example: 'sampled: { use: select/sampled }',
   params: z.strictObject({}),
   needs: () => ['row_id', 'role'],
   create: () => ({
