@@ -1,3 +1,4 @@
+import { quantile } from '../core/quantile.ts';
 import type { ValueScale } from '../core/stage.ts';
 import { fixed, percent, plainNumber } from './format.ts';
 import { type Bin, barOf, type Histogram, histogramOf } from './histogram.ts';
@@ -72,20 +73,14 @@ export function valueReport(values: Float64Array, scale: ValueScale | undefined)
 }
 
 export function distributionOf(numbers: Float64Array): Distribution {
-  const sorted = numbers.toSorted();
-  const at = (q: number): number => {
-    const place = (sorted.length - 1) * q;
-    const below = Math.floor(place);
-    return sorted[below]! + (place - below) * ((sorted[below + 1] ?? sorted[below]!) - sorted[below]!);
-  };
   return {
-    min: at(0),
-    q25: at(0.25),
-    median: at(0.5),
-    q75: at(0.75),
-    max: at(1),
-    mean: sorted.reduce((a, b) => a + b, 0) / sorted.length,
-    distinct: new Set(sorted).size,
+    min: quantile(numbers, 0),
+    q25: quantile(numbers, 0.25),
+    median: quantile(numbers, 0.5),
+    q75: quantile(numbers, 0.75),
+    max: quantile(numbers, 1),
+    mean: numbers.toSorted().reduce((a, b) => a + b, 0) / numbers.length,
+    distinct: new Set(numbers).size,
   };
 }
 

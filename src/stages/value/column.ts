@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ColumnName, Columns } from '../../core/columns.ts';
 import { RlevError } from '../../core/errors.ts';
+import { quantile } from '../../core/quantile.ts';
 import { type Dataset, defineMap, type MapStage, type StageSetup } from '../../core/stage.ts';
 import { amountsOf } from './cells.ts';
 import { unprepared } from './unprepared.ts';
@@ -23,18 +24,6 @@ export function unitOf(amounts: Float64Array, normalise: Normalise, q: number): 
     case 'none':
       return 1;
   }
-}
-
-/**
- * The q-quantile with a straight line between the two nearest of the n ordered numbers: that at (n - 1) q, counted
- * from 0 (Hyndman and Fan's type 7, the default of R and NumPy).
- */
-export function quantile(numbers: Float64Array, q: number): number {
-  const sorted = numbers.toSorted();
-  const at = (sorted.length - 1) * q;
-  const below = Math.floor(at);
-  const low = sorted[below]!;
-  return low + (at - below) * ((sorted[below + 1] ?? low) - low);
 }
 
 const params = z

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { RlevErrors } from '../../../src/core/errors.ts';
 import { createStage, stageEvent } from '../../../src/stages/create-stage.ts';
-import { column, quantile, unitOf } from '../../../src/stages/value/column.ts';
+import { column, unitOf } from '../../../src/stages/value/column.ts';
 import { errorOf } from '../../support/stage.ts';
 import { datasetOf } from './data.ts';
 
@@ -36,15 +36,6 @@ describe('value/column', () => {
     );
     const { value } = await stage.run({ points: Float64Array.of(6) } as never, stageEvent());
     expect([...value]).to.deep.equal([0.75]);
-  });
-
-  it('has quantiles with a line between the two nearest numbers, as NumPy', () => {
-    // numpy.quantile([1, 2, 4, 8], [0, 0.25, 0.5, 0.95, 1])
-    const numbers = Float64Array.of(8, 1, 4, 2);
-    expect([0, 0.25, 0.5, 0.95, 1].map((q) => quantile(numbers, q))).to.deep.equal(
-      [1, 1.75, 3, 7.3999999999999995, 8].map((x, i) => (i === 3 ? quantile(numbers, 0.95) : x)),
-    );
-    expect(quantile(numbers, 0.95)).to.be.closeTo(7.4, 1e-12);
   });
 
   it('does not change with the unit of the numbers, unless it normalises by nothing', () => {
