@@ -38,7 +38,10 @@ import { uniform } from './value/uniform.ts';
 import { auto } from './verify/auto.ts';
 import { choice } from './verify/choice.ts';
 import { exact } from './verify/exact.ts';
+import { jsonSchema } from './verify/json-schema.ts';
+import { math } from './verify/math.ts';
 import { numeric } from './verify/numeric.ts';
+import { regex } from './verify/regex.ts';
 
 /** Every stage that the package brings, in the order of the flow. */
 export const builtInStages: Catalogue = catalogueOf([
@@ -48,7 +51,10 @@ export const builtInStages: Catalogue = catalogueOf([
   exact,
   numeric,
   choice,
+  math,
   auto,
+  regex,
+  jsonSchema,
   points,
   column,
   difficulty,

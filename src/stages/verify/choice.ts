@@ -3,41 +3,59 @@ import { columnOf } from '../../core/batch.ts';
 import { RlevError, show } from '../../core/errors.ts';
 import { type Dataset, defineMap } from '../../core/stage.ts';
 import { Findings } from '../findings.ts';
-import { plainText, statements } from './extract.ts';
-import { judgeParts, type Verdict, verdictColumns } from './parts.ts';
+import { lines, plainText, readable, statements } from './extract.ts';
+import {
+  type Answering,
+  answering,
+  answeringParams,
+  judgeParts,
+  partsOf,
+  type Verdict,
+  verdictColumns,
+} from './parts.ts';
 
 /** Letters that stand together with no other Latin letter beside them. */
 const letters = /(?<![A-Za-z\\])[A-H]+(?![A-Za-z])/g;
 /** What may stand between the letters of one choice. */
 const joints = /^(?:[\s,、;()[\]{}*$"'&+和与及]|and\b)*$/;
-const doubt = /^(?:[\s,()[\]{}*$"'/|]|或|或者|or\b)+$/;
+/** What between two letters says that the response does not choose. */
+const doubt = /[/|或]|\b(?:or|maybe|perhaps|possibly|might|could|either)\b|可能|也许/i;
+/** What before a letter says that it is not chosen. */
+const refused = /(?:\bnot|n't|cannot be|不是|不选|并非|除了?|except)[\s*_($"']{0,4}(?:option\s|选项)?$/i;
 
 /**
  * Whether a response chooses the letters of the reference: `B`, or several that all belong to the answer, as `ACD`.
  *
  * The choice is read from what the response states (after its last `#`, in `\boxed{}`, after "answer is", 答案 or
  * 选), or where it states nothing from its first letters if it begins with them, else from its last line. `A, C`,
- * `A and C` and `AC` choose both; `B or C` chooses nothing. Where the reference has several parts, `1. B 2. C` and
- * `BC` answer them in order, and the score is the share that is right.
+ * `A and C` and `AC` choose both; `B or C`, `B/C` and `B, maybe C` choose nothing. Where the reference has several
+ * parts, `1. B 2. C` and `BC` answer them in order, and the score is the share that is right.
  *
  * @param reference letters from A to H, one entry a part
  */
-export function verifyChoice(response: string, reference: readonly string[]): Verdict {
-  const text = plainText(response);
-  const stated = statements(text);
-  const found = reference.length === 1 ? one(stated, text) : several(stated, text, reference.length);
+export function verifyChoice(
+  response: string,
+  reference: readonly string[],
+  options: Partial<Answering> = {},
+): Verdict {
+  const how = { ...answering, ...options };
+  const text = readable(response, how.extract);
+  const stated = statements(text, how.extract);
+  const parts = partsOf(reference, how);
+  const found = parts.length === 1 ? one(stated, text) : several(stated, text, parts.length);
   return judgeParts(
     found,
-    reference,
+    parts,
+    how.partial,
     (choice) => choice,
     (choice, expected) => sorted(choice) === sorted(plainText(expected)),
   );
 }
 
 function one(stated: readonly string[] | null, text: string): readonly string[] {
-  if (stated) return chosen(stated.at(-1)!);
+  if (stated) return chosen(stated.at(-1) ?? '');
   const lead = /^\W{0,4}[A-H]{1,8}(?![A-Za-z])/.test(text.trimStart()) ? chosen(text) : [];
-  return lead.length > 0 ? lead : chosen(text.trimEnd().split('\n').at(-1)!);
+  return lead.length > 0 ? lead : chosen(lines(text).at(-1) ?? '');
 }
 
 /** The letters that a text chooses first: none where it wavers between some. */
@@ -48,9 +66,10 @@ function chosen(text: string): readonly string[] {
   let end = -1;
   for (const match of text.matchAll(letters)) {
     if (isArticle(match[0], text, match.index)) continue;
+    if (end < 0 && refused.test(text.slice(Math.max(0, match.index - 20), match.index))) continue;
     // What stands between two letters is looked at only where it is short: no joint is long.
     const between = end < 0 ? '' : text.slice(end, Math.min(match.index, end + 30));
-    if (end >= 0 && doubt.test(between) && /[/|或]|or/.test(between)) return [];
+    if (end >= 0 && wavers(between, match.index - end)) return [];
     if (end >= 0 && !joints.test(between)) break;
     choice += match[0];
     end = match.index + match[0].length;
@@ -59,12 +78,17 @@ function chosen(text: string): readonly string[] {
   return choice === '' ? [] : [choice];
 }
 
+/** Whether what stands between two letters, so many characters, offers the second beside the first. */
+function wavers(between: string, length: number): boolean {
+  return length < 30 && doubt.test(between) && !/[.。;\n]|because|since|因为|由于/i.test(between);
+}
+
 /** "A dog" chooses nothing. */
 function isArticle(letter: string, text: string, at: number): boolean {
   return (
     letter === 'A' &&
     /^\s[a-z]/.test(text.slice(at + 1, at + 3)) &&
-    !/^\s(?:and|or)\b/.test(text.slice(at + 1, at + 6))
+    !/^\s(?:and|or|is|because|since)\b/.test(text.slice(at + 1, at + 10))
   );
 }
 
@@ -84,20 +108,20 @@ function sorted(choice: string): string {
 export const choice = defineMap({
   name: 'verify/choice',
   summary: 'Correctness of a response that chooses one or more lettered options.',
-  params: z.strictObject({}),
+  params: z.strictObject(answeringParams),
   needs: () => ['response', 'reference'],
   adds: () => ['answer', 'correct'],
-  create: () => ({
-    prepare: requireLetters,
+  create: (params) => ({
+    prepare: (dataset) => requireLetters(dataset, params),
     run: ({ response, reference }) =>
-      verdictColumns(response.map((text, i) => verifyChoice(text, reference[i]!))),
+      verdictColumns(response.map((text, i) => verifyChoice(text, reference[i]!, params))),
   }),
 });
 
-function requireLetters(dataset: Dataset): void {
+function requireLetters(dataset: Dataset, how: Answering): void {
   const findings = new Findings();
   columnOf(dataset.batch, 'reference').forEach((parts, row) => {
-    for (const part of parts) {
+    for (const part of partsOf(parts, how).flat()) {
       if (/^[\sA-Ha-h,、]{1,24}$/.test(plainText(part)) && sorted(part) !== '') continue;
       findings.add(
         new RlevError({

@@ -1,10 +1,18 @@
 import { z } from 'zod';
 import { defineMap } from '../../core/stage.ts';
-import { plainText, statements } from './extract.ts';
-import { judgeParts, type Verdict, verdictColumns } from './parts.ts';
+import { lines, plainText, readable, statements } from './extract.ts';
+import {
+  type Answering,
+  answering,
+  answeringParams,
+  judgeParts,
+  partsOf,
+  type Verdict,
+  verdictColumns,
+} from './parts.ts';
 
 /**
- * Whether a response gives the reference, letter by letter after both are put in one form: Unicode NFKC, lower case,
+ * Whether a response gives the reference, letter by letter after both are put in one form: Unicode NFKC, one case,
  * runs of white space as one space, without the dollar signs, quotation marks, brackets or full stop around them.
  *
  * The answer is the first line of what the response states (after its last `#`, in `\boxed{}`, after "answer is"),
@@ -13,24 +21,34 @@ import { judgeParts, type Verdict, verdictColumns } from './parts.ts';
  *
  * @param reference one answer a part
  */
-export function verifyExact(response: string, reference: readonly string[]): Verdict {
-  const text = plainText(response);
+export function verifyExact(
+  response: string,
+  reference: readonly string[],
+  options: Partial<Answering & { case: 'ignore' | 'keep' }> = {},
+): Verdict {
+  const how = { ...answering, case: 'ignore', ...options };
+  const fold = how.case === 'keep' ? (text: string) => text : folded;
+  const text = readable(response, how.extract);
+  const parts = partsOf(reference, how);
+  const same = (answer: string, expected: string) =>
+    canonical(fold(answer)) === canonical(fold(plainText(expected)));
   // A reference may itself hold what looks like a statement.
-  const isAll = reference.length === 1 && canonical(text) === canonical(plainText(reference[0]!));
-  const stated = isAll ? null : statements(text);
-  const whole = stated ?? [text];
-  const answers =
-    whole.length > 1 ? whole : splitInto(reference.length, stated ? firstLine(whole[0]!) : whole[0]!);
+  const isAll =
+    how.extract === 'stated' && parts.length === 1 && parts[0]!.some((expected) => same(text, expected));
+  const stated = isAll ? null : statements(text, how.extract);
   return judgeParts(
-    answers.filter((answer) => answer.trim() !== ''),
-    reference,
+    answersIn(text, stated, parts.length).filter((answer) => answer.trim() !== ''),
+    parts,
+    how.partial,
     (answer) => answer.trim(),
-    (answer, expected) => canonical(answer) === canonical(plainText(expected)),
+    same,
   );
 }
 
-function firstLine(text: string): string {
-  return text.split('\n').find((line) => line.trim() !== '') ?? '';
+/** The texts that a response gives as answers, as many as there are parts where it can be split so. */
+export function answersIn(text: string, stated: readonly string[] | null, parts: number): readonly string[] {
+  if (stated && stated.length !== 1) return stated;
+  return splitInto(parts, stated ? (lines(stated[0]!)[0] ?? '') : text);
 }
 
 const separators = [/[;\n]/, /[,、]/, /\s/];
@@ -44,11 +62,16 @@ function splitInto(parts: number, answer: string): readonly string[] {
   return [answer];
 }
 
+/** One case for all letters, ß and SS alike. */
+function folded(text: string): string {
+  return text.toUpperCase().toLowerCase();
+}
+
 const around = new Set([...' $"\'`*.。:“”‘’']);
 
 /** The form in which texts are compared. */
-function canonical(text: string): string {
-  const spaced = text.toLowerCase().split(/\s+/).join(' ');
+export function canonical(text: string): string {
+  const spaced = text.split(/\s+/).join(' ');
   let start = 0;
   let end = spaced.length;
   for (;;) {
@@ -70,11 +93,14 @@ function closes(text: string, start: number, end: number): boolean {
 export const exact = defineMap({
   name: 'verify/exact',
   summary: 'Correctness of a response whose answer is text, compared letter by letter.',
-  params: z.strictObject({}),
+  params: z.strictObject({
+    case: z.enum(['ignore', 'keep']).default('ignore').describe('Whether a and A are one letter, or two.'),
+    ...answeringParams,
+  }),
   needs: () => ['response', 'reference'],
   adds: () => ['answer', 'correct'],
-  create: () => ({
+  create: (params) => ({
     run: ({ response, reference }) =>
-      verdictColumns(response.map((text, i) => verifyExact(text, reference[i]!))),
+      verdictColumns(response.map((text, i) => verifyExact(text, reference[i]!, params))),
   }),
 });

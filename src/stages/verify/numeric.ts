@@ -3,15 +3,36 @@ import { columnOf } from '../../core/batch.ts';
 import { RlevError, show } from '../../core/errors.ts';
 import { type Dataset, defineMap } from '../../core/stage.ts';
 import { Findings } from '../findings.ts';
-import { plainText, statements } from './extract.ts';
-import { agree, numberOf, numbersIn, type WrittenNumber } from './numbers.ts';
-import { judgeParts, type Verdict, verdictColumns } from './parts.ts';
+import { lines, plainText, readable, statements } from './extract.ts';
+import { agree, leadingNumber, near, numbersIn, toNumber, type WrittenNumber } from './numbers.ts';
+import {
+  type Answering,
+  answering,
+  answeringParams,
+  judgeParts,
+  partsOf,
+  type Verdict,
+  verdictColumns,
+} from './parts.ts';
+import { loadUnits, type Units } from './units.ts';
 
-/** Largest difference from the reference that still counts as right. */
-export interface Tolerance {
+/** When a number is the number of the reference. */
+export interface Comparison {
+  /** Largest difference from the reference that still counts as right, and the largest over the reference. */
   readonly abs: number;
   readonly rel: number;
+  /** Whether 50% is 0.5, or 50 as well. */
+  readonly percent: 'share' | 'either';
+  /** The unit of references that name none. */
+  readonly unit?: string | undefined;
+  /** What an answer without a unit is, where the reference has one. */
+  readonly missingUnit: 'right' | 'wrong';
 }
+
+export const exactly: Comparison = { abs: 0, rel: 0, percent: 'share', missingUnit: 'right' };
+
+/** Converting between units rounds. */
+const conversion = 1e-9;
 
 /**
  * Whether a response gives the number that the reference is.
@@ -19,36 +40,85 @@ export interface Tolerance {
  * The answer is what the response states (after its last `#`, in `\boxed{}`, after "answer is"), or its last number
  * where it states none. A statement that names two different numbers names none. Where the reference has several
  * parts, the numbers of the statement are taken in order, and the score is the share that is right. Numbers compare
- * by exact value: `1,000` is 1000, `\frac{1}{2}` and `50%` are 0.5.
+ * by exact value: `1,000` is 1000, `\frac{1}{2}` and `50%` are 0.5. Where the reference has a unit, the answer is
+ * converted to it, and a unit of something else is wrong.
  *
  * @param reference one number a part, each as text
+ * @param units from `loadUnits`: needed where a reference has a unit
  */
 export function verifyNumeric(
   response: string,
   reference: readonly string[],
-  { abs, rel }: Tolerance = { abs: 0, rel: 0 },
+  options: Partial<Comparison & Answering> = {},
+  units?: Units,
 ): Verdict {
-  const text = plainText(response);
-  const found = statedNumbers(statements(text), reference.length) ?? numbersIn(text);
+  const how = { ...exactly, ...answering, ...options };
+  const text = readable(response, how.extract);
+  const parts = partsOf(reference, how);
   return judgeParts(
-    found,
-    reference,
-    (number) => number.text,
-    (number, expected) => {
-      const right = numberOf(plainText(expected));
-      return right !== null && agree(number, right, abs, rel);
-    },
+    quantities(text, statements(text, how.extract), parts.length, units !== undefined),
+    parts,
+    how.partial,
+    ({ number, after }) => `${number.text} ${units?.leadingUnit(after, '') ?? ''}`.trimEnd(),
+    (answer, expected) => isRight(answer, expected, how, units),
   );
 }
 
-function statedNumbers(stated: readonly string[] | null, parts: number): readonly WrittenNumber[] | null {
-  if (!stated) return null;
-  if (stated.length > 1) {
-    return stated.slice(-parts).flatMap((box) => one(numbersIn(lastSide(box))));
+/** A number, and what follows it. */
+interface Quantity {
+  readonly number: WrittenNumber;
+  readonly after: string;
+}
+
+function isRight({ number, after }: Quantity, expected: string, how: Comparison, units?: Units): boolean {
+  const right = expectedOf(expected, how.unit, units);
+  if (!right) return false;
+  const unit = right.unit === null ? null : units!.leadingUnit(after, right.unit);
+  if (right.unit === null || unit === right.unit) return sameNumber(number, right.number, how);
+  if (unit === null) return how.missingUnit === 'right' && sameNumber(number, right.number, how);
+  const value = units!.convert(toNumber(number), unit, right.unit);
+  return value !== null && near(value, toNumber(right.number), how.abs, Math.max(how.rel, conversion));
+}
+
+/** The number and unit of a reference; null where it is no number. */
+function expectedOf(
+  reference: string,
+  unit: string | undefined,
+  units: Units | undefined,
+): { number: WrittenNumber; unit: string | null } | null {
+  const text = plainText(reference);
+  const leading = leadingNumber(text);
+  if (!leading) return null;
+  const { number, rest } = leading;
+  if (rest.trim() === '') return { number, unit: (unit && units?.unitOf(unit)) ?? null };
+  const own = units?.unitOf(rest);
+  return own ? { number, unit: own } : null;
+}
+
+function sameNumber(a: WrittenNumber, b: WrittenNumber, { abs, rel, percent }: Comparison): boolean {
+  if (agree(a, b, abs, rel)) return true;
+  if (percent === 'share' || a.percent === b.percent) return false;
+  return agree(a.percent ? { ...a, n: a.n * 100n } : a, b.percent ? { ...b, n: b.n * 100n } : b, abs, rel);
+}
+
+/** The numbers that a response gives as answers; with `measured`, those inside a unit (`m/s2`) left out. */
+function quantities(
+  text: string,
+  stated: readonly string[] | null,
+  parts: number,
+  measured: boolean,
+): readonly Quantity[] {
+  const quantitiesIn = (line: string): readonly Quantity[] =>
+    numbersIn(line)
+      .filter((number) => !measured || !/[A-Za-z]/.test(line[number.end - number.text.length - 1] ?? ''))
+      .map((number) => ({ number, after: line.slice(number.end, number.end + 60) }));
+  if (!stated) return quantitiesIn(text);
+  if (stated.length > 1) return stated.slice(-parts).flatMap((box) => one(quantitiesIn(lastSide(box))));
+  for (const line of lines(stated[0] ?? '')) {
+    const found = quantitiesIn(lastSide(line));
+    if (found.length > 0) return parts === 1 ? one(found) : found;
   }
-  const lines = stated[0]!.split('\n').map((line) => numbersIn(lastSide(line)));
-  const line = lines.find((numbers) => numbers.length > 0) ?? [];
-  return parts === 1 ? one(line) : line;
+  return [];
 }
 
 /** `x = 2 + 1 = 3` states 3. */
@@ -57,43 +127,83 @@ function lastSide(line: string): string {
 }
 
 /** The number, where they are all the same. */
-function one(numbers: readonly WrittenNumber[]): readonly WrittenNumber[] {
-  const first = numbers[0];
-  return first && numbers.every((number) => agree(number, first, 0, 0)) ? [first] : [];
+function one(found: readonly Quantity[]): readonly Quantity[] {
+  const first = found[0];
+  return first && found.every(({ number }) => agree(number, first.number, 0, 0)) ? [first] : [];
 }
+
+const tolerance = z.number().min(0).default(0);
 
 export const numeric = defineMap({
   name: 'verify/numeric',
-  summary: 'Correctness of a response whose answer is a number.',
+  summary: 'Correctness of a response whose answer is a number, perhaps with a unit.',
   params: z.strictObject({
-    abs: z.number().min(0).default(0).describe('Largest absolute difference that counts as right.'),
-    rel: z
-      .number()
-      .min(0)
-      .default(0)
-      .describe('Largest difference that counts as right, over the reference.'),
+    abs: tolerance.describe('Largest absolute difference that counts as right.'),
+    rel: tolerance.describe('Largest difference that counts as right, over the reference.'),
+    percent: z
+      .enum(['share', 'either'])
+      .default('share')
+      .describe(
+        '50% is 0.5: share; or 50 as well, where one of answer and reference has no percent sign: either.',
+      ),
+    unit: z.string().optional().describe('Unit of the references that name none, such as m/s.'),
+    missingUnit: z
+      .enum(['right', 'wrong'])
+      .default('right')
+      .describe(
+        'What an answer without a unit is, where its reference has one: taken to be in that unit, or wrong.',
+      ),
+    ...answeringParams,
   }),
   needs: () => ['response', 'reference'],
   adds: () => ['answer', 'correct'],
-  create: (tolerance) => ({
-    prepare: requireNumbers,
-    run: ({ response, reference }) =>
-      verdictColumns(response.map((text, i) => verifyNumeric(text, reference[i]!, tolerance))),
-  }),
+  create: async (params, { place }) => {
+    if (params.unit !== undefined && (await loadUnits()).unitOf(params.unit) === null) {
+      throw new RlevError({
+        code: 'config/type',
+        message: `The unit ${show(params.unit)} of verify/numeric is not known.`,
+        value: params.unit,
+        place,
+        help: 'Write it as kg m/s^2, km/h, degC or ohm.',
+      });
+    }
+    return {
+      prepare: (dataset) => requireNumbers(dataset, params),
+      run: async ({ response, reference }) => {
+        const units = await unitsFor(reference, params.unit);
+        return verdictColumns(response.map((text, i) => verifyNumeric(text, reference[i]!, params, units)));
+      },
+    };
+  },
 });
 
-function requireNumbers(dataset: Dataset): void {
+/** The units, where a reference has one. */
+async function unitsFor(
+  references: readonly (readonly string[])[],
+  unit: string | undefined,
+): Promise<Units | undefined> {
+  const measured = unit !== undefined || references.some((parts) => parts.some(hasUnit));
+  return measured ? loadUnits() : undefined;
+}
+
+function hasUnit(reference: string): boolean {
+  return /\S/.test(leadingNumber(plainText(reference))?.rest ?? '');
+}
+
+async function requireNumbers(dataset: Dataset, how: Comparison & Answering): Promise<void> {
   const findings = new Findings();
-  columnOf(dataset.batch, 'reference').forEach((parts, row) => {
-    for (const part of parts) {
-      if (numberOf(plainText(part))) continue;
+  const references = columnOf(dataset.batch, 'reference');
+  const units = await unitsFor(references, how.unit);
+  references.forEach((reference, row) => {
+    for (const part of partsOf(reference, how).flat()) {
+      if (expectedOf(part, how.unit, units)) continue;
       findings.add(
         new RlevError({
           code: 'data/value',
           message: `The reference ${show(part)} is not a number, so verify/numeric can find no answer right.`,
           value: part,
           place: dataset.place(row),
-          help: 'Give a number (1234, -0.5, 3/4, \\frac{3}{4}, 50%), or use verify/exact or verify/choice.',
+          help: 'Give a number (1234, -0.5, 3/4, \\frac{3}{4}, 50%, 9.8 m/s^2), or use verify/math, verify/exact or verify/choice.',
         }),
       );
     }

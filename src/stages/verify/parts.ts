@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import type { ColumnData } from '../../core/columns.ts';
+import { type Extract, extractParam } from './extract.ts';
 
 /** What a verifier says of one response. */
 export interface Verdict {
@@ -6,6 +8,53 @@ export interface Verdict {
   readonly answer: string | null;
   /** Share of the question's parts that are right, in [0, 1]. */
   readonly correct: number;
+}
+
+/** How answers are found and counted, whatever they are compared by. */
+export interface Answering {
+  readonly extract: Extract;
+  readonly references: 'parts' | 'any';
+  readonly alternatives: readonly string[];
+  readonly partial: boolean;
+}
+
+/** The parameters of every verifier that compares answers with references. */
+export const answeringParams = {
+  extract: extractParam.default('stated'),
+  references: z
+    .enum(['parts', 'any'])
+    .default('parts')
+    .describe(
+      'What a list of references holds: the answers to the parts of a question, or answers of which any is right.',
+    ),
+  alternatives: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Texts that stand in a reference between answers of which any is right, such as `||`.'),
+  partial: z
+    .boolean()
+    .default(true)
+    .describe('Score the share of the parts that is right; false: 1 where all are, else 0.'),
+};
+
+export const answering: Answering = {
+  extract: 'stated',
+  references: 'parts',
+  alternatives: [],
+  partial: true,
+};
+
+/** The parts of a question, each with the answers of which any is right. */
+export function partsOf(
+  reference: readonly string[],
+  { references, alternatives }: Pick<Answering, 'references' | 'alternatives'>,
+): readonly (readonly string[])[] {
+  const split = reference.map((part) =>
+    alternatives
+      .reduce((texts, separator) => texts.flatMap((text) => text.split(separator)), [part])
+      .filter((text) => text.trim() !== ''),
+  );
+  return references === 'any' ? [split.flat()] : split;
 }
 
 /** Longest answer that is kept, in characters. */
@@ -25,15 +74,19 @@ export function verdictColumns(verdicts: readonly Verdict[]): {
 /**
  * The verdict on the answers found to a question of several parts: part i is right where answer i is; where more
  * answers were found than there are parts, the last ones count.
+ *
+ * @param parts from `partsOf`
  */
 export function judgeParts<A>(
   found: readonly A[],
-  reference: readonly string[],
+  parts: readonly (readonly string[])[],
+  partial: boolean,
   text: (answer: A) => string,
   right: (answer: A, reference: string) => boolean,
 ): Verdict {
-  const answers = found.slice(-reference.length);
+  const answers = found.slice(-parts.length);
   if (answers.length === 0) return { answer: null, correct: 0 };
-  const hits = answers.filter((answer, i) => right(answer, reference[i]!)).length;
-  return { answer: answers.map(text).join('; '), correct: hits / reference.length };
+  const hits = answers.filter((answer, i) => parts[i]!.some((one) => right(answer, one))).length;
+  const correct = partial ? hits / parts.length : hits === parts.length ? 1 : 0;
+  return { answer: answers.map(text).join('; '), correct };
 }

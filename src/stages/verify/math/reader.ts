@@ -1,0 +1,54 @@
+import { LatexSyntax } from '@cortex-js/compute-engine/latex-syntax';
+import { withinTime } from '../within-time.ts';
+import type { Tree } from './expression.ts';
+import { latexOf } from './latex.ts';
+import { type Reading, readingOf } from './reading.ts';
+import { sameReading, type Tolerance } from './same.ts';
+
+/**
+ * Reads answers as mathematics, with the LaTeX parser of the CortexJS Compute Engine, and compares them. Reading and
+ * comparing are bounded by the size of what is read; the parser has a clock behind that, as the last resort.
+ */
+export interface MathReader {
+  /** What a text says; null where it is not read as mathematics, `stopped` where the clock stopped the parser. */
+  read(text: string): Reading | null | 'stopped';
+  same(answer: Reading, reference: Reading, tolerance: Tolerance): boolean;
+}
+
+/** Texts whose reading is remembered. */
+const mostKnown = 5000;
+
+export function createReader(): MathReader {
+  let syntax = new LatexSyntax();
+  const known = new Map<string, Reading | null>();
+  // The parser prepares its dictionary when it first reads, which counts as no one's time.
+  syntax.parse('\\frac{1}{2}');
+
+  const parsed = (latex: string): Tree | null | 'stopped' => {
+    try {
+      const done = withinTime(() => syntax.parse(latex));
+      if (done) return done.result as Tree | null;
+      syntax = new LatexSyntax();
+      syntax.parse('1');
+      return 'stopped';
+    } catch {
+      return null;
+    }
+  };
+
+  return {
+    read(text) {
+      const latex = latexOf(text);
+      if (latex === null) return null;
+      const before = known.get(latex);
+      if (before !== undefined) return before;
+      const tree = parsed(latex);
+      if (tree === 'stopped') return tree;
+      const reading = tree === null ? null : readingOf(tree);
+      if (known.size >= mostKnown) known.clear();
+      known.set(latex, reading);
+      return reading;
+    },
+    same: sameReading,
+  };
+}
