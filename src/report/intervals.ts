@@ -40,26 +40,29 @@ export function wilson(p: number, n: number): Interval {
  * questions n = p(1-p) / variance, as for shares in weighted surveys (Dean & Pagano 2015). With one 0/1 score a
  * question and equal weights it is Wilson's own. n is at most Kish's number sum(w)^2 / sum(w^2/samples), so a few
  * heavy questions that agree do not pass for certainty. Null for fewer than two questions or no weight.
- *
- * @param fraction share of a finite population that was drawn into these, without replacement: the variance is
- *   (1 - fraction) times that of an unlimited one (Cochran 1977, "Sampling Techniques", 2.6); 1 leaves no width
  */
 export function shareInterval(
   weights: Float64Array,
   scores: Float64Array,
   samples: Float64Array,
-  fraction = 0,
 ): Interval | null {
   const mean = weightedMean(weights, scores);
-  if (!mean || (weights.length < 2 && fraction < 1)) return null;
-  const p = mean.value;
-  const variance = sumOfSquares(mean.influence);
+  if (!mean || weights.length < 2) return null;
+  return wilson(mean.value, effectiveNumber(mean, weights, samples));
+}
+
+/** How many questions of equal weight tell as much of a weighted share of scores; see {@link shareInterval}. */
+export function effectiveNumber(
+  { value: p, influence }: WeightedMean,
+  weights: Float64Array,
+  samples: Float64Array,
+): number {
+  const variance = sumOfSquares(influence);
   const total = sum(weights, (w) => w);
   const kish = total ** 2 / sumOfSquares(weights);
   const kishOfSamples = total ** 2 / sum(weights, (w, i) => w ** 2 / samples[i]!);
   // All scores alike (up to rounding) say nothing about their spread.
-  const effective = variance > 1e-24 ? Math.min((p * (1 - p)) / variance, kishOfSamples) : kish;
-  return wilson(p, effective / (1 - fraction));
+  return variance > 1e-24 ? Math.min((p * (1 - p)) / variance, kishOfSamples) : kish;
 }
 
 /**

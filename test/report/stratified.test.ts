@@ -86,7 +86,7 @@ describe('report/stratified', () => {
       // Cochran 1977, 5.6: V = sum W_h^2 (1 - f_h) s_h^2 / n_h
       const sizes = [20_000, 5_000];
       const counts = [4_000, 2_000];
-      const rates = [0.3, 0.55];
+      const rates = [0.45, 0.55];
       const strata = sizes.map((rows, h) => {
         const scores = Float64Array.from({ length: counts[h]! }, (_, i) =>
           i < rates[h]! * counts[h]! ? 1 : 0,
@@ -99,8 +99,8 @@ describe('report/stratified', () => {
         return sum + ((rows / 25_000) ** 2 * (1 - n / rows) * s2) / n;
       }, 0);
       const { value, interval } = stratifiedShare(strata)!;
-      expect(value).to.be.closeTo(0.8 * 0.3 + 0.2 * 0.55, 1e-12);
-      expect((interval![1] - interval![0]) / 2 / (1.959964 * Math.sqrt(variance))).to.be.closeTo(1, 2e-3);
+      expect(value).to.be.closeTo(0.8 * 0.45 + 0.2 * 0.55, 1e-12);
+      expect((interval![1] - interval![0]) / 2 / (1.959964 * Math.sqrt(variance))).to.be.closeTo(1, 5e-3);
     });
 
     it('holds the share of the population in about 95% of samples, unbiased', () => {
@@ -113,7 +113,7 @@ describe('report/stratified', () => {
         sum += value;
         if (holds(interval, truth)) covered++;
       }
-      expect(covered / samples).to.be.within(0.93, 0.99);
+      expect(covered / samples).to.be.within(0.93, 0.98);
       expect(sum / samples / truth).to.be.closeTo(1, 0.03);
     });
 
@@ -131,9 +131,19 @@ describe('report/stratified', () => {
       expect(interval![1]).to.be.within(2 / 50, 4 / 50);
     });
 
-    it('has no interval from one row of several, and no value without weight', () => {
+    it('does not take a heavy stratum without a case for certain, whatever the others show', () => {
+      const ones = new Float64Array(40).fill(1);
+      const scores = (cases: number) => Float64Array.from(ones, (_, i) => (i < cases ? 1 : 0));
+      const { interval } = stratifiedShare([
+        { rows: 1000, total: 900, weights: ones, scores: scores(0) },
+        { rows: 1000, total: 100, weights: ones, scores: scores(4) },
+      ])!;
+      expect(interval![1]).to.be.above(0.9 * (2 / 40));
+    });
+
+    it('says little of one row of several, all of one that is alone, and nothing without weight', () => {
       const one = { rows: 5, total: 5, weights: Float64Array.of(1), scores: Float64Array.of(1) };
-      expect(stratifiedShare([one])).to.deep.equal({ value: 1, interval: null });
+      expect(stratifiedShare([one])!.interval![0]).to.be.below(0.3);
       expect(stratifiedShare([{ ...one, rows: 1, total: 1 }])).to.deep.equal({ value: 1, interval: [1, 1] });
       expect(stratifiedShare([{ ...one, total: 0 }])).to.equal(null);
     });
@@ -183,7 +193,7 @@ describe('report/stratified', () => {
       for (let s = 0; s < samples; s++) {
         if (holds(stratifiedKappa(drawn(parts, 45, randomKey(s, 'kappa')))!.interval, truth)) covered++;
       }
-      expect(covered / samples).to.be.within(0.92, 0.99);
+      expect(covered / samples).to.be.within(0.93, 0.99);
     });
 
     it('weighs partial credit by how far apart it is', () => {
