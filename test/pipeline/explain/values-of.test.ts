@@ -44,8 +44,8 @@ describe('the values of a file', () => {
 
   it('are those of another stage by an override, shuffled under the seed of the run', async () => {
     const set = ['stages.value.use=value/shuffled', 'run.seed=3'];
-    const real = await valuesOf('pipelines/rlev.yaml', options());
-    const dealt = await valuesOf('pipelines/rlev.yaml', options({ set }));
+    const real = await valuesOf('pipelines/smoke.yaml', options());
+    const dealt = await valuesOf('pipelines/smoke.yaml', options({ set }));
     expect(dealt.values).not.to.deep.equal(real.values);
     expect(dealt.values.toSorted()).to.deep.equal(real.values.toSorted());
   });
