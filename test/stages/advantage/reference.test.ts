@@ -21,6 +21,7 @@ const forms: Record<string, (params: Case['params']) => Stage> = {
   reinforce_plus_plus: ({ gamma }) => ({ use: 'advantage/reinforce++', preset: 'verl', gamma }),
   reinforce_plus_plus_baseline: () => ({ use: 'advantage/reinforce++-baseline', preset: 'verl' }),
   remax: () => ({ use: 'advantage/remax' }),
+  maxrl: ({ epsilon }) => ({ use: 'advantage/maxrl', eps: epsilon, singleton: 'reward' }),
   opo: () => ({ use: 'advantage/opo', preset: 'verl' }),
   gpg: ({ f_norm }) => ({ use: 'advantage/gpg', preset: 'verl', norm: f_norm }),
   grpo_passk: ({ norm_by_std, epsilon }) => ({
