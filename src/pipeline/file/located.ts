@@ -56,12 +56,17 @@ export class Located {
   /** A copy with one value replaced or added, which stands at `place`, and its key at `keyPlace`. */
   with(path: Path, value: unknown, place: Place, keyPlace: Place = place): Located {
     const { data, values, keys, variables, top } = this.parts;
+    // Maps on the way that are not there yet are made, and stand where the value does.
+    const made = path.slice(0, -1).map((_, i) => path.slice(0, i + 1));
+    const places = made
+      .filter((at) => this.at(at) === undefined)
+      .map((at): [string, Place] => [keyOf(at), keyPlace]);
     return new Located({
       data: changed(data, path, place, (map, key) => {
         map[key] = value;
       }),
       values: new Map([...outside(values, path), [keyOf(path), place]]),
-      keys: new Map([...outside(keys, path), [keyOf(path), keyPlace]]),
+      keys: new Map([...outside(keys, path), ...places, [keyOf(path), keyPlace]]),
       variables: new Map(outside(variables, path)),
       top,
     });
@@ -150,7 +155,7 @@ function changed(
   const copy = structuredClone(data ?? {});
   let at = copy as Data;
   for (const [i, key] of path.slice(0, -1).entries()) {
-    at[key] ??= {};
+    if (!Object.hasOwn(at, key)) at[key] = {};
     const inner = at[key];
     if (!isMap(inner)) {
       throw new RlevError({

@@ -1,6 +1,6 @@
 import { parse as parseYamlValue } from 'yaml';
 import { didYouMean } from '../../core/did-you-mean.ts';
-import { RlevError } from '../../core/errors.ts';
+import { RlevError, reasonOf } from '../../core/errors.ts';
 import type { Catalogue } from '../../core/stage.ts';
 import { dotted } from './findings.ts';
 import type { Located, Path } from './located.ts';
@@ -49,10 +49,23 @@ function parseOverride(set: string, ids: readonly string[]): Override {
       code: 'usage/arguments',
       message: `--set takes path=value, not ${JSON.stringify(set)}.`,
       value: set,
+      place,
       help: 'For instance --set stages.rollout.samples=4.',
     });
   }
   const path = set.slice(0, equals).split('.');
+  if (path[0] === 'extends' || path.includes('__proto__')) {
+    throw new RlevError({
+      code: 'config/unknown-key',
+      message: `An override cannot change ${dotted(path)}.`,
+      value: path[0],
+      place,
+      help:
+        path[0] === 'extends'
+          ? 'Write a file that extends the other, with the changes in it.'
+          : 'Name a key of a pipeline file.',
+    });
+  }
   if (path[0] === 'stages' && path.length > 2 && !ids.includes(path[1]!)) {
     throw new RlevError({
       code: 'config/unknown-key',
@@ -62,7 +75,20 @@ function parseOverride(set: string, ids: readonly string[]): Override {
       help: didYouMean(path[1]!, ids),
     });
   }
-  return { path, value: parseYamlValue(set.slice(equals + 1)), place };
+  try {
+    return { path, value: parseYamlValue(set.slice(equals + 1)), place };
+  } catch (cause) {
+    throw new RlevError({
+      code: 'config/syntax',
+      message: `${JSON.stringify(set.slice(equals + 1))} is no YAML: ${reasonOf(cause)
+        .split('\n')[0]!
+        .replace(/[:.]?$/, '.')}`,
+      value: set,
+      place,
+      help: "Quote it for the shell: --set 'stages.optimize.loss.clip=[0.2, 0.28]'.",
+      cause,
+    });
+  }
 }
 
 function isIn(path: readonly string[], map: Path): boolean {

@@ -238,6 +238,27 @@ describe('a pipeline file that cannot run', () => {
     ]);
   });
 
+  it('is refused with an override that cannot be read, or that changes what none can', () => {
+    const overriding = (set: string): string => {
+      try {
+        resolvePipeline(good, 'dir/p.yaml', { catalogue, set: [set] });
+      } catch (error) {
+        return (error as Error).message.split('\n')[0]!;
+      }
+      return '';
+    };
+    expect(overriding('run.steps=[1,')).to.match(
+      /^--set run\.steps=\[1,: config\/syntax: "\[1," is no YAML: Flow/,
+    );
+    expect(overriding('run.steps')).to.match(/^--set run\.steps: usage\/arguments: --set takes path=value/);
+    expect(overriding('extends=b.yaml')).to.match(
+      /^--set .*: config\/unknown-key: An override cannot change extends/,
+    );
+    expect(overriding('__proto__.x=1')).to.match(/An override cannot change __proto__\.x\.$/);
+    expect({}).not.to.have.property('x');
+    expect(overriding('a.b.c=1')).to.equal('--set a.b.c=1: config/unknown-key: Nothing reads the key a.');
+  });
+
   it('is refused with the override that broke it', () => {
     expect(findings(good, ['stages.reward.alpha=-1'])).to.deep.equal([
       '--set stages.reward.alpha=-1: config/type: stages.reward.alpha is -1; it takes a number above 0.',
