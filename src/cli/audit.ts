@@ -146,11 +146,11 @@ function verdictOf(correct: number): string {
   return correct === 0 ? 'wrong' : `${plainNumber(correct)} right`;
 }
 
-const shown = 160;
+const [head, tail] = [50, 110];
 
-/** A text on one line, its end left out where it is long. */
+/** A text on one line; of a long one the beginning and the end, where answers stand. */
 function shortly(text: string | null): string {
   if (text === null) return '-';
   const line = JSON.stringify(text);
-  return line.length > shown ? `${line.slice(0, shown - 1)}…` : line;
+  return line.length > head + tail ? `${line.slice(0, head)} … ${line.slice(-tail)}` : line;
 }
