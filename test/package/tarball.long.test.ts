@@ -110,6 +110,13 @@ tests:
     expect(readFileSync(join(home, 'out-mine/journal.ndjson'), 'utf8')).to.contain('"use":"./mine.js#bonus"');
   });
 
+  it('begins a pipeline in which lint finds nothing, and a stage whose test passes', async () => {
+    const [pipeline] = (await run('npx', 'rlev', 'new', 'pipeline', 'experiments/first')).stdout.split('\n');
+    expect((await run('npx', 'rlev', 'lint', pipeline!)).stdout).to.contain('0 errors, 0 warnings, 0 infos');
+    const [, test] = (await run('npx', 'rlev', 'new', 'stage', 'stages/length-bonus')).stdout.split('\n');
+    expect((await run('node', '--test', test!)).stdout).to.match(/pass 2\n[\s\S]*fail 0\n/);
+  });
+
   it('brings what stages are tested with, without fast-check', async () => {
     writeFileSync(
       join(home, 'testing.js'),

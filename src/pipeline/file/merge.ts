@@ -149,6 +149,7 @@ function mergeStage(source: Located, patch: Located, id: string, catalogue: Cata
         code: 'config/type',
         message: `${id} says both before: and after:; a stage goes to one place.`,
         place: patch.placeOfKey([...path, 'after']),
+        help: 'Leave one of the two out.',
       }),
     );
   }
