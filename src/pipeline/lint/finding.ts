@@ -7,6 +7,7 @@ import { type ErrorCode, formatPlace, type Place, type RlevError, RlevErrors } f
 export const lintCodes = {
   'value/cancelled': 'The advantage divides by what value has scaled, and the values cancel.',
   'value/uniform': 'Every question has the same scale, so value changes nothing.',
+  'value/flat': 'The scale hardly rises over the data, so value changes next to nothing.',
   'value/saturated': 'Most questions stand at the top of the scale, where values are no longer told apart.',
   'group/single': 'Responses are compared within a group, and a group holds one.',
   'sampling/greedy': 'The most likely token every time while training: the policy tries nothing new.',

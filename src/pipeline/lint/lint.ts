@@ -24,7 +24,7 @@ import { greedySampling, singleResponse, truncatedSampling } from './sampling.ts
 import { neverReached } from './steps.ts';
 import { unreadColumns } from './unread.ts';
 import { ratioWithoutEffect, updateWithoutRatio } from './updates.ts';
-import { cancelledValues, failingScale, saturatedValues, uniformValues } from './values.ts';
+import { cancelledValues, failingScale, flatValues, saturatedValues, uniformValues } from './values.ts';
 
 export interface LintOptions extends LoadOptions {
   /** True leaves data and policy unread. */
@@ -41,6 +41,7 @@ const rules: readonly Rule[] = [
   cancelledValues,
   uniformValues,
   saturatedValues,
+  flatValues,
   failingScale,
   updateWithoutRatio,
   ratioWithoutEffect,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Place, RlevError } from '../../core/errors.ts';
 import type { MapDefinition, StageDefinition, ValueScale } from '../../core/stage.ts';
-import { plainNumber } from '../../report/format.ts';
+import { fixed, plainNumber } from '../../report/format.ts';
 import { type ScaleSummary, scaleSentence, scaleSummary } from '../../report/values.ts';
 import { columnsOf } from '../file/flow.ts';
 import type { PlacedStage } from '../file/resolve-stage.ts';
@@ -54,7 +54,7 @@ export const uniformValues: Rule = ({ pipeline, data }) => {
   const whitens = estimators(scaled.after).some(({ divisor }) => divisor === 'batch-std');
   const why = always
     ? `${constant ? `${constant} 0 makes` : `${stage.use} has`} s(x) = ${scale.ceiling} for every question`
-    : `s(x) is ${plainNumber(summary!.s_min)} for all ${summary!.n} questions of the data`;
+    : `s(x) is ${plainNumber(summary!.s_min)} for all ${fixed(summary!.n)} questions of the data`;
   const canceller = whitens
     ? 'whitening divides such a scale out exactly'
     : 'AdamW divides by the size of the gradient, and such a scale with it';
@@ -74,19 +74,38 @@ export const saturatedValues: Rule = ({ pipeline, data }) => {
   const scaled = scaledReward(pipeline.stages);
   const summary = scaled && spreadOf(scaled, data);
   if (!summary || summary.saturated_share <= 0.5 || summary.s_min === summary.s_max) return [];
-  const { stage, scale } = scaled;
-  const largest = data!.values!.reduce((a, b) => Math.max(a, b));
-  const fitting = Object.entries(scale.fitting?.(largest) ?? {});
-  const changes = fitting.map(([key, value]) => `${key}: ${value}`).join(', ');
+  const { key, change, largest } = fittingChange(scaled, data!.values!);
   return [
     {
       severity: 'warning',
       code: 'value/saturated',
-      place: placeIn(stage, fitting[0]?.[0]),
+      place: placeIn(scaled.stage, key),
       message: scaleSentence(summary),
-      help: changes
-        ? `${changes} would tell all values up to ${plainNumber(largest)} apart.`
+      help: change
+        ? `${change} would tell all values up to ${largest} apart.`
         : 'Take a scale that goes on rising, or values that spread further below its top.',
+    },
+  ];
+};
+
+const flat = 1.01;
+
+/** Where s(x) of the most valuable question is hardly above that of the least, values change next to nothing. */
+export const flatValues: Rule = ({ pipeline, data }) => {
+  const scaled = scaledReward(pipeline.stages);
+  const summary = scaled && spreadOf(scaled, data);
+  if (!summary || summary.s_min === summary.s_max || summary.s_max >= flat * summary.s_min) return [];
+  const { key, change, largest } = fittingChange(scaled, data!.values!);
+  const [from, to] = [summary.s_min, summary.s_max].map((s) => Number(s.toPrecision(5)));
+  return [
+    {
+      severity: 'warning',
+      code: 'value/flat',
+      place: placeIn(scaled.stage, key),
+      message: `s(x) runs from ${from} to ${to} over ${fixed(summary.n)} questions: what a question is worth changes next to nothing.`,
+      help: change
+        ? `${change} would let the largest value, ${largest}, reach the top of the scale.`
+        : 'Let the scale rise more steeply, or normalise values so that they are larger.',
     },
   ];
 };
@@ -127,6 +146,20 @@ function scaledReward(stages: readonly PlacedStage[]): ScaledReward | undefined 
   );
   if (anew || !read) return undefined;
   return { stage, scale: stage.definition.scalesReward!(stage.params)!, after, shaping };
+}
+
+/** The change of parameters that makes the scale rise as far as the largest value, and the first that changes. */
+function fittingChange(
+  { scale }: ScaledReward,
+  values: Float64Array,
+): { key: string | undefined; change: string; largest: string } {
+  const largest = values.reduce((a, b) => Math.max(a, b));
+  const changes = Object.entries(scale.fitting?.(largest) ?? {});
+  return {
+    key: changes[0]?.[0],
+    change: changes.map(([key, value]) => `${key}: ${value}`).join(', '),
+    largest: plainNumber(largest),
+  };
 }
 
 /** What the scale makes of the questions; absent where they are not known, or it fails. */

@@ -192,6 +192,10 @@ describe('lint', () => {
       expect(uniform).to.deep.include({ severity: 'warning', code: 'value/uniform' });
       expect(uniform!.message).to.match(/^s\(x\) is 2 for all 3 questions/);
       expect(await reading(text, rows([1, 2, 10]))).to.deep.equal([]);
+      const [flat] = await reading(text.replace('alpha: 10', 'alpha: 0.01'), rows([1, 40]));
+      expect(flat).to.deep.include({ severity: 'warning', code: 'value/flat' });
+      expect(flat!.message).to.match(/^s\(x\) runs from 1\.0001 to 1\.004 over 2 questions/);
+      expect(flat!.help).to.match(/^alpha: 2\.5 would/);
     });
   });
 });
@@ -226,7 +230,10 @@ describe('lint of values', () => {
   it('says once what is wrong with the signal of a value', async () => {
     const text = good
       .replace(/evaluate:[\s\S]*/, '')
-      .replace('value/points', 'value/shuffled, signal: { use: value/column, column: points, normalise: mean }');
+      .replace(
+        'value/points',
+        'value/shuffled, signal: { use: value/column, column: points, normalise: mean }',
+      );
     for (const offline of [true, false]) {
       const found = await lintText(text, 'pipelines/p.yaml', { catalogue: builtInStages, offline });
       expect(found.map((f) => [f.code, f.place.line, f.place.column])).to.deep.equal([
