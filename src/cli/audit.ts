@@ -3,7 +3,7 @@ import { RlevError } from '../core/errors.ts';
 import { type AuditResult, audit } from '../pipeline/audit/audit.ts';
 import type { Disagreement } from '../pipeline/audit/judged.ts';
 import { auditTable } from '../report/audit-table.ts';
-import { fixed, plainNumber } from '../report/format.ts';
+import { absent, bothEnds, fixed, plainNumber } from '../report/format.ts';
 import { builtInStages } from '../stages/catalogue.ts';
 import { onInterrupt } from './interrupt.ts';
 import { scopeOf, stepsOf } from './replay.ts';
@@ -146,11 +146,7 @@ function verdictOf(correct: number): string {
   return correct === 0 ? 'wrong' : `${plainNumber(correct)} right`;
 }
 
-const [head, tail] = [50, 110];
-
 /** A text on one line; of a long one the beginning and the end, where answers stand. */
 function shortly(text: string | null): string {
-  if (text === null) return '-';
-  const line = JSON.stringify(text);
-  return line.length > head + tail ? `${line.slice(0, head)} … ${line.slice(-tail)}` : line;
+  return text === null ? absent : bothEnds(JSON.stringify(text), 50, 110);
 }

@@ -41,3 +41,8 @@ export function decimalsFor(size: number, digits: number): number {
   if (!(size > 0) || !Number.isFinite(size)) return 1;
   return Math.min(6, Math.max(0, digits - 1 - Math.floor(Math.log10(size))));
 }
+
+/** A text of which only the beginning and the end are wanted, where it is longer than both. */
+export function bothEnds(text: string, head: number, tail: number): string {
+  return text.length > head + tail ? `${text.slice(0, head)} … ${text.slice(-tail)}` : text;
+}

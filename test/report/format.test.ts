@@ -1,5 +1,13 @@
 import { expect } from 'chai';
-import { decimalsFor, duration, fixed, percent, plainNumber, signed } from '../../src/report/format.ts';
+import {
+  bothEnds,
+  decimalsFor,
+  duration,
+  fixed,
+  percent,
+  plainNumber,
+  signed,
+} from '../../src/report/format.ts';
 
 describe('report/format', () => {
   it('writes counts with thousands apart, and never minus zero', () => {
@@ -44,5 +52,10 @@ describe('report/format', () => {
     expect([decimalsFor(12.3, 2), decimalsFor(0.4, 2), decimalsFor(500, 2), decimalsFor(0, 2)]).to.deep.equal(
       [0, 2, 0, 1],
     );
+  });
+
+  it('cuts long texts in their middle, for an answer stands at the end', () => {
+    expect(bothEnds('first, then, so #12', 5, 3)).to.equal('first … #12');
+    expect(bothEnds('first 12', 5, 3)).to.equal('first 12');
   });
 });
