@@ -131,7 +131,8 @@ export interface EventLog {
    *
    * The draft is encoded before the call returns: its arrays may be reused.
    *
-   * @throws RlevError `stage/contract` for a draft that cannot be recorded; nothing is written and the log goes on.
+   * @throws RlevError `stage/contract` for a draft that cannot be recorded, or whose key one of the last 10,000 events
+   *   has; nothing is written and the log goes on.
    * @throws RlevError `run/io` where a write or sync failed, and at every append after it: the log is over, what
    *   was acknowledged stands, and the run opens again once the cause is gone.
    */
