@@ -66,21 +66,23 @@ export async function createStage<P, S>(
   return definition.needs ? asking(stage, definition.name, definition.needs(parsed.data)) : stage;
 }
 
-/** The stage, whose `run` says which columns it is not given; types say so where there are any. */
+/** The stage, whose `run` says so when it reads a column that it needs and was not given; types say it where there are any. */
 function asking<S>(stage: S, name: string, needs: readonly ColumnName[]): S {
   const { run } = stage as { run?: (columns: object, event: StageEvent) => unknown };
   if (typeof run !== 'function') return stage;
-  return Object.assign(stage as object, {
-    run(columns: object, event: StageEvent): unknown {
-      const missing = needs.filter((column) => !(column in columns));
-      if (missing.length === 0) return run.call(stage, columns, event);
+  const guard: ProxyHandler<object> = {
+    get(columns, column) {
+      if (column in columns || !needs.includes(column as ColumnName)) return Reflect.get(columns, column);
       throw new RlevError({
         code: 'config/columns',
-        message: `${name} needs ${missing.join(', ')}, which it was not given.`,
-        value: missing,
+        message: `${name} needs the column ${String(column)}, which it was not given.`,
+        value: column,
         help: `It was given ${Object.keys(columns).join(', ') || 'nothing'}.`,
       });
     },
+  };
+  return Object.assign(stage as object, {
+    run: (columns: object, event: StageEvent) => run.call(stage, new Proxy(columns, guard), event),
   }) as S;
 }
 

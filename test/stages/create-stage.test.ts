@@ -42,7 +42,7 @@ describe('createStage', () => {
     const stage = await createStage(rloo);
     const error = await errorOf(async () => stage.run({ group: Int32Array.of(0) } as never, stageEvent()));
     expect(error.message).to.equal(
-      'config/columns: advantage/rloo needs reward, response_tokens, which it was not given.\n  It was given group.',
+      'config/columns: advantage/rloo needs the column reward, which it was not given.\n  It was given group.',
     );
   });
 });
