@@ -16,7 +16,7 @@ import {
 
 /** Letters that stand together with no other Latin letter beside them. */
 const letters = /(?<![A-Za-z\\])[A-H]+(?![A-Za-z])/g;
-/** What may stand between the letters of one choice. */
+/** What may stand between the letters of one choice: no new paragraph. */
 const joints = /^(?:[\s,、;()[\]{}*$"'&+和与及]|and\b)*$/;
 /** What between two letters says that the response does not choose. */
 const doubt = /[/|或]|\b(?:or|maybe|perhaps|possibly|might|could|either)\b|可能|也许/i;
@@ -70,7 +70,7 @@ function chosen(text: string): readonly string[] {
     // What stands between two letters is looked at only where it is short: no joint is long.
     const between = end < 0 ? '' : text.slice(end, Math.min(match.index, end + 30));
     if (end >= 0 && wavers(between, match.index - end)) return [];
-    if (end >= 0 && !joints.test(between)) break;
+    if (end >= 0 && (!joints.test(between) || /\n\s*\n/.test(between))) break;
     choice += match[0];
     end = match.index + match[0].length;
     if (choice.length > 8) return [];

@@ -17,8 +17,8 @@ const digits = String.raw`(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+`;
 const decimal = String.raw`${power}|(?:${digits})(?:[eE][-+]?\d{1,3}(?!\d)|\s?(?:\\times|\\cdot|[x×*·⋅])\s?${power})?`;
 const sign = String.raw`[-+]?\s?(?:\\?[$£€¥]\s?)?`;
 const frac = String.raw`(?:(\d{1,15})\s?)?\\[dtc]?frac\s?`;
-const latexFraction = String.raw`${frac}(?:\{\s?(-?(?:${decimal}))\s?\}\s?\{\s?(${decimal})\s?\}|(\d)\s?(\d))`;
-const plainFraction = String.raw`(${decimal})(?![\d]|\s?\^)(?:\s?[/⁄]\s?(${decimal}))?`;
+const latexFraction = String.raw`${frac}(?:\{\s?(-?(?:${decimal}))\s?\}\s?\{\s?(${decimal})\s?\}|(\d)\s?(\d)(?!\d))`;
+const plainFraction = String.raw`(${decimal})(?!\d|\s?\^(?!\s?\{?\s?\\circ))(?:\s?[/⁄]\s?(${decimal}))?`;
 /** Not where the number is an exponent or an index, or stands for two. */
 const free = String.raw`(?<!\d|[\^_]\{?|[\^_]\{?-|±\s?|\\pm\s?)`;
 const anyNumber = String.raw`(?:(?<![\w)\]}.,])(${sign}))?${free}(?:${latexFraction}|${plainFraction})(\s?\\?%)?`;

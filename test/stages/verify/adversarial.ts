@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 
 /** Responses that cost a careless verifier its time: a megabyte each. */
 const million = 1_000_000;
@@ -67,6 +68,14 @@ export const adversarial: readonly string[] = [
   `"${'\\'.repeat(million)}"`,
   '#1e-999999999',
 ];
+
+/** Texts of whatever characters, with those that verifiers look for among them. */
+export const anyText = fc.string({
+  unit: fc.oneof(
+    fc.constantFrom(...'\\{}[]()$#^_|,.:;=<>/%+-0123456789AbcxÀé½²中文答案是选\u0301\ud800\n '),
+    fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code)),
+  ),
+});
 
 /** Calls a verifier on each and fails where one throws, or takes ten times as long as any may, in processor time. */
 export function survives(verify: (response: string) => unknown): void {

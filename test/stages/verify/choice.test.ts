@@ -4,7 +4,7 @@ import { batchOf } from '../../../src/core/batch.ts';
 import { createStage } from '../../../src/stages/create-stage.ts';
 import { choice, verifyChoice } from '../../../src/stages/verify/choice.ts';
 import { errorOf } from '../../support/stage.ts';
-import { adversarial } from './adversarial.ts';
+import { survives } from './adversarial.ts';
 
 const right = (response: string, ...reference: string[]) => verifyChoice(response, reference).correct;
 const answer = (response: string) => verifyChoice(response, ['B']).answer;
@@ -25,6 +25,21 @@ const ways: readonly ((letter: string) => string)[] = [
   (x) => `【答案】${x}`,
   (x) => `答案是 ${x}`,
   (x) => `A dog barks, so it must be ${x}`,
+  (x) => `${x})`,
+  (x) => `${x}) Paris`,
+  (x) => `${x}: because of this`,
+  (x) => `**Answer**: ${x}`,
+  (x) => `**Answer: ${x}**`,
+  (x) => `Answer: **(${x})**\n\nB and C would be wrong.`,
+  (x) => `The correct answer is **${x}**. A is wrong.`,
+  (x) => `the answer is ${x}, since A or H are not.`,
+  (x) => `$\\boxed{\\mathrm{${x}}}$`,
+  (x) => `\\boxed{(${x})}`,
+  (x) => `Not A. I choose ${x}`,
+  (x) => `The answer is not H, it is ${x}`,
+  (x) => `应选${x}项`,
+  (x) => `正确答案：${x}`,
+  (x) => `Option ${x}`,
   (x) => x.replace(/[A-H]/, (letter) => String.fromCodePoint(letter.codePointAt(0)! + 0xfee0)),
 ];
 
@@ -46,6 +61,12 @@ describe('verify/choice', () => {
       '选B或C',
       'B/C',
       '(B) or (C)',
+      'B, maybe C',
+      'The answer is B (or C).',
+      'either B or C',
+      'It could be B, possibly C',
+      '答案是B，也可能是C',
+      '选B或者C',
     ]) {
       expect(answer(text), text).to.equal(null);
     }
@@ -78,12 +99,12 @@ describe('verify/choice', () => {
     expect(right('', 'B', 'C')).to.equal(0);
   });
 
-  it('survives any response, in time that its length allows', function () {
+  it('survives any response, bounded by its size', function () {
     this.timeout(60_000);
-    for (const response of adversarial) {
+    survives((response) => {
       expect(right(response, 'CD')).to.equal(0);
       expect(right(response, 'H', 'H', 'H')).to.equal(0);
-    }
+    });
   });
 
   it('refuses references that are no letters before a run, with their places', async () => {
