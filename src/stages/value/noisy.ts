@@ -77,6 +77,17 @@ export const noisy = defineMap({
       message: 'amount is a share of the questions here, at most 1',
     }),
   parts: signalParts,
+  remarks: ({ amount }) =>
+    amount > 0
+      ? []
+      : [
+          {
+            code: 'setting/no-effect',
+            parameter: ['amount'],
+            message: 'amount 0 leaves every value as it is.',
+            help: 'Give an amount above 0.',
+          },
+        ],
   needs: () => ['prompt_id'],
   adds: () => ['value'],
   create: ({ signal, ...noise }, setup) =>
