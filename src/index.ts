@@ -88,6 +88,7 @@ export type { AuditSummary } from './report/audit.ts';
 export { summarizeAudit } from './report/audit.ts';
 export { auditTable } from './report/audit-table.ts';
 export type { Evaluation } from './report/evaluation.ts';
+export type { Plot } from './report/plot.ts';
 export { svgOf, writePlot } from './report/plot.ts';
 export { foldProgress, noProgress, progressLine } from './report/progress.ts';
 export type { Comparison, Summary } from './report/statistics.ts';
