@@ -57,6 +57,8 @@ export function verifyAuto(
 export const auto = defineMap({
   name: 'verify/auto',
   summary: 'Correctness of a response, read as a choice, a number, mathematics or text as its reference is.',
+  formula: 'that of verify/choice, verify/numeric, verify/math or verify/exact, by the form of the reference',
+  example: 'verify: { use: verify/auto }',
   params: z.strictObject(answeringParams),
   needs: () => ['response', 'reference'],
   adds: () => ['answer', 'correct'],

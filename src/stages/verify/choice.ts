@@ -108,6 +108,8 @@ function sorted(choice: string): string {
 export const choice = defineMap({
   name: 'verify/choice',
   summary: 'Correctness of a response that chooses one or more lettered options.',
+  formula: 'correct = share of the parts with the same set of letters',
+  example: 'verify: { use: verify/choice }',
   params: z.strictObject(answeringParams),
   needs: () => ['response', 'reference'],
   adds: () => ['answer', 'correct'],

@@ -93,6 +93,9 @@ function closes(text: string, start: number, end: number): boolean {
 export const exact = defineMap({
   name: 'verify/exact',
   summary: 'Correctness of a response whose answer is text, compared letter by letter.',
+  formula:
+    'correct = share of the parts with the same letters, white space and what stands around them aside',
+  example: 'verify: { use: verify/exact }',
   params: z.strictObject({
     case: z.enum(['ignore', 'keep']).default('ignore').describe('Whether a and A are one letter, or two.'),
     ...answeringParams,

@@ -139,6 +139,7 @@ export async function loadCompiler(): Promise<(schema: object, place?: Place) =>
 export const jsonSchema = defineMap({
   name: 'verify/json-schema',
   summary: 'Correctness of a response that must hold JSON which a JSON Schema allows.',
+  example: 'verify: { use: verify/json-schema, schema: { type: object, required: [answer] } }',
   params: z.strictObject({
     schema: z
       .record(z.string(), z.unknown())

@@ -164,6 +164,7 @@ function trimmed(text: string): string {
 export const math = defineMap({
   name: 'verify/math',
   summary: 'Correctness of a response whose answer is mathematics, in LaTeX or as it is typed.',
+  example: 'verify: { use: verify/math }',
   params: z.strictObject({
     abs: z
       .number()

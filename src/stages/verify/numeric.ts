@@ -137,6 +137,9 @@ const tolerance = z.number().min(0).default(0);
 export const numeric = defineMap({
   name: 'verify/numeric',
   summary: 'Correctness of a response whose answer is a number, perhaps with a unit.',
+  formula:
+    'correct = share of the parts with |answer - reference| <= max(abs, rel |reference|); exact where both are 0',
+  example: 'verify: { use: verify/numeric, rel: 0.01 }',
   params: z.strictObject({
     abs: tolerance.describe('Largest absolute difference that counts as right.'),
     rel: tolerance.describe('Largest difference that counts as right, over the reference.'),
