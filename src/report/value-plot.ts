@@ -122,7 +122,7 @@ function curvePanel({ values, saturation }: ValueReport, scale: ValueScale, axis
       },
     },
     layer: [
-      { data: { values: curve }, mark: { type: 'line', color: told, strokeWidth: 2, clip: true } },
+      { data: { values: curve }, mark: { type: 'line', color: told, strokeWidth: 2 } },
       {
         data: {
           values: [values.q25, values.median, values.q75].map((v, i) => ({
