@@ -38,7 +38,7 @@ const mostKept = 1000;
 export const regex = defineMap({
   name: 'verify/regex',
   summary: 'Correctness of a response that a regular expression must match: one for all, or its reference.',
-  example: 'verify: { use: verify/regex, pattern: "#\\s*\\d+$" }',
+  example: 'verify: { use: verify/regex, pattern: "# *[0-9]+$" }',
   params: z.strictObject({
     pattern: z
       .string()
