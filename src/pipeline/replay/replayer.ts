@@ -135,9 +135,11 @@ export async function openReplayer(
   }
 
   const needs = neededColumns(resolved);
+  const rounds = pipeline.stages.slice(0, stagesInRounds(pipeline.stages));
   /** How many of the stages, from the first, work in rounds. */
-  const rounds = pipeline.stages.slice(first, Math.max(first, stagesInRounds(pipeline.stages)));
   const inRounds = rounds.filter((stage) => resolved.includes(stage)).length;
+  /** Whether the one is among them that selects from the rounds. */
+  const selects = inRounds > 0 && resolved.includes(rounds.at(-1)!);
   const apply = (wired: WiredStage, cohort: Cohort, record: Recorder = recordNothing): Promise<Cohort> =>
     asking(() => applyStage(wired, cohort, record));
   return {
@@ -175,10 +177,10 @@ export async function openReplayer(
         return at;
       };
       if (inRounds === 0) return pass(inputs[0]!, stages);
-      if (stages.length < inRounds) {
-        const rounds: Cohort[] = [];
-        for (const input of inputs) rounds.push(await pass(input, stages));
-        return rounds.reduce(joinRounds);
+      if (!selects) {
+        const done: Cohort[] = [];
+        for (const input of inputs) done.push(await pass(input, stages));
+        return done.reduce(joinRounds);
       }
       const gathered = await gatherRounds(stages.slice(0, inRounds), (round) => inputs[round], run);
       if (gathered.again) {

@@ -117,17 +117,21 @@ describe('a step that is sampled in rounds', function () {
     }
   });
 
-  for (const [from, to] of [
-    ['verify', 'advantage'],
-    ['verify', 'verify'],
-    ['signal', 'signal'],
-    ['value', 'advantage'],
-    ['prompts', 'optimize'],
+  for (const [from, to, stages] of [
+    ['verify', 'advantage', 'verify signal value reward advantage'],
+    ['verify', 'verify', 'verify'],
+    ['signal', 'signal', 'signal'],
+    ['value', 'advantage', 'value reward advantage'],
+    ['prompts', 'rollout', 'prompts rollout'],
+    ['prompts', 'optimize', 'prompts rollout verify signal value reward advantage optimize'],
   ] as const) {
-    it(`is replayed from ${from} to ${to} to the recorded identities`, async () => {
+    it(`is replayed from ${from} to ${to} to the recorded identities, in every round`, async () => {
       const { check, changes } = await replayed({ from, to, check: true });
       expect(check!.difference).to.equal(undefined);
-      expect(check!.compared).to.be.greaterThan(1);
+      const events = await eventsOf(directory);
+      const isMeant = (line: string): boolean =>
+        line.startsWith('train ') && stages.split(' ').includes(line.split(' ')[2]!);
+      expect(check!.compared).to.equal(events.filter(isMeant).length);
       expect(check!.changed).to.equal(0);
       expect(changes!.differing).to.deep.equal([]);
     });
