@@ -16,20 +16,23 @@ import {
 
 /** Letters that stand together with no other Latin letter beside them. */
 const letters = /(?<![A-Za-z\\])[A-H]+(?![A-Za-z])/g;
-/** What may stand between the letters of one choice: no new paragraph. */
+/** What may stand between the letters of one choice. */
 const joints = /^(?:[\s,、;()[\]{}*$"'&+和与及]|and\b)*$/;
 /** What between two letters says that the response does not choose. */
 const doubt = /[/|或]|\b(?:or|maybe|perhaps|possibly|might|could|either)\b|可能|也许/i;
 /** What before a letter says that it is not chosen. */
 const refused = /(?:\bnot|n't|cannot be|不是|不选|并非|除了?|except)[\s*_($"']{0,4}(?:option\s|选项)?$/i;
+/** What behind a letter says that it is not chosen. */
+const rejected =
+  /^[\s*_)\]."'$}]{0,4}(?:项|选项)?(?:(?:is|are|was)\s(?:not|wrong|incorrect|false)\b|isn't|aren't|不对|不正确|错)/i;
 
 /**
  * Whether a response chooses the letters of the reference: `B`, or several that all belong to the answer, as `ACD`.
  *
  * The choice is read from what the response states (after its last `#`, in `\boxed{}`, after "answer is", 答案 or
  * 选), or where it states nothing from its first letters if it begins with them, else from its last line. `A, C`,
- * `A and C` and `AC` choose both; `B or C`, `B/C` and `B, maybe C` choose nothing. Where the reference has several
- * parts, `1. B 2. C` and `BC` answer them in order, and the score is the share that is right.
+ * `A and C` and `AC` choose both; `B or C`, `B/C` and `B, maybe C` choose nothing, nor do `not B` and `B is wrong`.
+ * Where the reference has several parts, `1. B 2. C` and `BC` answer them in order, and the score is the share that is right.
  *
  * @param reference letters from A to H, one entry a part
  */
@@ -60,22 +63,47 @@ function one(stated: readonly string[] | null, text: string): readonly string[] 
 
 /** The letters that a text chooses first: none where it wavers between some. */
 function chosen(text: string): readonly string[] {
-  const alone = /^\W{0,4}([a-h])\W{0,4}$/.exec(text.slice(0, 20).trim());
-  if (alone && text.trim().length < 10) return [alone[1]!.toUpperCase()];
-  let choice = '';
-  let end = -1;
-  for (const match of text.matchAll(letters)) {
-    if (isArticle(match[0], text, match.index)) continue;
-    if (end < 0 && refused.test(text.slice(Math.max(0, match.index - 20), match.index))) continue;
-    // What stands between two letters is looked at only where it is short: no joint is long.
-    const between = end < 0 ? '' : text.slice(end, Math.min(match.index, end + 30));
-    if (end >= 0 && wavers(between, match.index - end)) return [];
-    if (end >= 0 && (!joints.test(between) || /\n\s*\n/.test(between))) break;
-    choice += match[0];
-    end = match.index + match[0].length;
-    if (choice.length > 8) return [];
+  const small = /^\W{0,4}([a-h])(?:[).:](?:\s|$)|\W{0,4}$)/.exec(text.slice(0, 20).trim());
+  if (small && (text.trim().length < 10 || /[).:]/.test(small[0]))) return [small[1]!.toUpperCase()];
+  const runs = runsOf(text);
+  for (const [i, run] of runs.entries()) {
+    if (refused.test(text.slice(Math.max(0, run.start - 20), run.start))) continue;
+    if (rejected.test(text.slice(run.end, run.end + 30))) continue;
+    const next = runs[i + 1];
+    if (next && wavers(text.slice(run.end, Math.min(next.start, run.end + 30)), next.start - run.end))
+      return [];
+    return run.letters.length > 8 ? [] : [run.letters];
   }
-  return choice === '' ? [] : [choice];
+  return [];
+}
+
+/** Letters that are chosen together, or not at all. */
+interface Run {
+  letters: string;
+  readonly start: number;
+  end: number;
+}
+
+/** Most runs of letters that are looked at. */
+const mostRuns = 20;
+
+function runsOf(text: string): readonly Run[] {
+  const runs: Run[] = [];
+  for (const { 0: found, index } of text.matchAll(letters)) {
+    if (isArticle(found, text, index)) continue;
+    const end = index + found.length;
+    const last = runs.at(-1);
+    if (last && isJoint(text.slice(last.end, Math.min(index, last.end + 30)))) {
+      last.letters += found;
+      last.end = end;
+    } else if (runs.length === mostRuns) break;
+    else runs.push({ letters: found, start: index, end });
+  }
+  return runs;
+}
+
+function isJoint(between: string): boolean {
+  return between.length < 30 && joints.test(between) && !/\n\s*\n/.test(between);
 }
 
 /** Whether what stands between two letters, so many characters, offers the second beside the first. */

@@ -38,7 +38,7 @@ const conversion = 1e-9;
  * Whether a response gives the number that the reference is.
  *
  * The answer is what the response states (after its last `#`, in `\boxed{}`, after "answer is"), or its last number
- * where it states none. A statement that names two different numbers names none. Where the reference has several
+ * where it states none. A statement that names two different numbers before its first full stop names none. Where the reference has several
  * parts, the numbers of the statement are taken in order, and the score is the share that is right. Numbers compare
  * by exact value: `1,000` is 1000, `\frac{1}{2}` and `50%` are 0.5. Where the reference has a unit, the answer is
  * converted to it, and a unit of something else is wrong.
@@ -113,17 +113,28 @@ function quantities(
       .filter((number) => !measured || !/[A-Za-z]/.test(line[number.end - number.text.length - 1] ?? ''))
       .map((number) => ({ number, after: line.slice(number.end, number.end + 60) }));
   if (!stated) return quantitiesIn(text);
-  if (stated.length > 1) return stated.slice(-parts).flatMap((box) => one(quantitiesIn(lastSide(box))));
+  const inLine = (line: string) => clauses(line).flatMap((clause) => quantitiesIn(lastSide(clause)));
+  if (stated.length > 1) return stated.slice(-parts).flatMap((box) => one(inLine(box)));
   for (const line of lines(stated[0] ?? '')) {
-    const found = quantitiesIn(lastSide(line));
+    const found = inLine(parts === 1 ? claim(line) : line);
     if (found.length > 0) return parts === 1 ? one(found) : found;
   }
   return [];
 }
 
+/** A line up to its first full stop, or to its reasons. */
+function claim(line: string): string {
+  return line.split(/(?<=\S{2})[.。]\s|\b(?:because|since)\b|因为|由于/i, 1)[0]!;
+}
+
+/** `x = 2 or x = 3` claims two things. */
+function clauses(line: string): readonly string[] {
+  return line.split(/\b(?:or|and)\b|[或和、;]|,\s/i);
+}
+
 /** `x = 2 + 1 = 3` states 3. */
-function lastSide(line: string): string {
-  return line.slice(line.lastIndexOf('=') + 1);
+function lastSide(clause: string): string {
+  return clause.slice(clause.lastIndexOf('=') + 1);
 }
 
 /** The number, where they are all the same. */

@@ -87,7 +87,18 @@ describe('verify/choice', () => {
   it('takes a small letter where it stands alone', () => {
     expect(right('b', 'B')).to.equal(1);
     expect(right('#(b)', 'B')).to.equal(1);
+    expect(right('Answer: b) Paris', 'B')).to.equal(1);
     expect(right('be', 'B')).to.equal(0);
+  });
+
+  it('takes no letter that is said to be wrong', () => {
+    expect(answer('A is wrong, so B')).to.equal('B');
+    expect(answer('A and C are wrong, so B')).to.equal('B');
+    expect(answer('A项错误，故选B')).to.equal('B');
+    expect(answer('A 错误，B 正确')).to.equal('B');
+    expect(answer('The answer is not C but B')).to.equal('B');
+    expect(answer('It is not B')).to.equal(null);
+    expect(answer("It isn't B")).to.equal(null);
   });
 
   it('scores the share of the parts that is right, in order', () => {

@@ -77,6 +77,16 @@ describe('verify/numeric', () => {
     expect(answer('#12 or 13')).to.equal(null);
     expect(answer('The answer is 12, or 13')).to.equal(null);
     expect(answer('#12, that is 12.0')).to.equal('12');
+    expect(answer('#x = 12 or x = 13')).to.equal(null);
+    expect(answer('\\boxed{x = 12, y = 13}')).to.equal(null);
+  });
+
+  it('takes no number of the reasons for one of the answer', () => {
+    expect(answer('The answer is 12 because 3 times 4 is 12.')).to.equal('12');
+    expect(answer('The answer is 12, since 3 times 4 is that')).to.equal('12');
+    expect(answer('The answer is 12. We got it from 3 and 4.')).to.equal('12');
+    expect(right('#x = 3, y = 4', '3', '4')).to.equal(1);
+    expect(right('#1.5 and 2', '1.5', '2')).to.equal(1);
   });
 
   it('allows the tolerance that it is given, and none by default', () => {
