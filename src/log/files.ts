@@ -1,4 +1,4 @@
-import { link, mkdir, open, readdir, rename, rm, stat, truncate, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, rename, rm, stat, truncate, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { RlevError } from '../core/errors.ts';
 import { openFiles } from './open-files.ts';
@@ -14,7 +14,12 @@ export interface LogFiles {
   list(path: string): Promise<string[]>;
   /** Size of a file in bytes, undefined where it is missing. */
   size(path: string): Promise<number | undefined>;
-  /** Up to `length` bytes from `offset`: fewer only at the end of the file. Fails with ENOENT. */
+  /** What a file holds that has this name now; undefined where none has. */
+  readAll(path: string): Promise<Uint8Array | undefined>;
+  /**
+   * Up to `length` bytes from `offset`: fewer only at the end of the file. Fails with ENOENT. Of a file that another
+   * process put in the place of one that was read before, this may still read the former.
+   */
   read(path: string, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   /** Writes all the bytes at the end of a file, which is made where it is missing. */
   append(path: string, bytes: Uint8Array): Promise<void>;
@@ -47,6 +52,7 @@ export function nodeFiles(most = 64): LogFiles {
       return found.map((e) => (e.isDirectory() ? `${e.name}/` : e.name)).sort();
     },
     size: async (path) => (await stat(path).catch((error) => missing(error, undefined)))?.size,
+    readAll: (path) => readFile(path).catch((error) => missing(error, undefined)),
     read: (path, offset, length) =>
       files.use(path, 'r', async (handle) => {
         const bytes = new Uint8Array(length);

@@ -107,6 +107,12 @@ function lineCheck(before?: string): (line: Buffer) => string | undefined {
   };
 }
 
+/** The JSON of a file that is one line, as `toLine` gives it; undefined where it does not verify. */
+export function wholeLine(bytes: Uint8Array): string | undefined {
+  const line = Buffer.from(bytes).subarray(0, -1);
+  return bytes.at(-1) === 10 && lineCheck()(line) === undefined ? line.toString() : undefined;
+}
+
 /** The CRC that a line says. */
 export function crcOf({ bytes }: Line): string {
   return bytes.toString('latin1', bytes.length - 10, bytes.length - 2);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { RlevError, show } from '../core/errors.ts';
-import { type LogFiles, missing } from './files.ts';
+import type { LogFiles } from './files.ts';
 
 /** Who holds a run directory. A pid alone is reused; with its start time and the machine's boot it is not. */
 export interface LockOwner {
@@ -88,14 +88,11 @@ function isStale(owner: LockOwner, self: LockOwner, processes: Processes): boole
   return !processes.runs(owner);
 }
 
-/** No lock is longer, in bytes. */
-const longest = 4096;
-
 async function readOwner(
   files: LogFiles,
   path: string,
 ): Promise<{ text: string; owner: LockOwner } | undefined> {
-  const bytes = await files.read(path, 0, longest).catch((error) => missing(error, undefined));
+  const bytes = await files.readAll(path);
   if (!bytes) return undefined;
   const text = new TextDecoder().decode(bytes);
   try {

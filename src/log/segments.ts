@@ -4,7 +4,7 @@ import { fromMessages, type Messages } from './arrow-stream.ts';
 import type { EventKey, JournalEntry, Segment } from './event-log.ts';
 import { type LogFiles, makeFolders, missing } from './files.ts';
 import { sha256 } from './identity.ts';
-import { corrupt, readLines } from './lines.ts';
+import { corrupt, wholeLine } from './lines.ts';
 
 /** What the journal says of one file of events: the length of its head and where its last batch ends. */
 export interface Extent {
@@ -50,11 +50,10 @@ function streamFile(name: string, number: number): string {
  */
 export async function prunedFiles(files: LogFiles, directory: string): Promise<ReadonlySet<string>> {
   const path = `${directory}/pruned.json`;
-  if ((await files.size(path)) === undefined) return new Set();
-  for await (const { lines } of readLines(files, path)) {
-    const found = lines[0] && JSON.parse(lines[0].bytes.toString('utf8')).files;
-    if (Array.isArray(found)) return new Set(found);
-  }
+  const content = await files.readAll(path);
+  if (!content) return new Set();
+  const line = wholeLine(content);
+  if (line) return new Set(JSON.parse(line).files);
   throw corrupt(path, 0, 'The list of pruned files does not verify.', { line: 1 });
 }
 

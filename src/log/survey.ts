@@ -50,8 +50,8 @@ export async function survey(files: LogFiles, directory: string): Promise<FileLo
 /** @throws RlevError `run/corrupt` where `pipeline.yaml` is not the one that the header knows. */
 export async function checkPipeline(files: LogFiles, directory: string, header: RunHeader): Promise<void> {
   const path = `${directory}/pipeline.yaml`;
-  const size = await files.size(path);
-  if (size === undefined || sha256(await files.read(path, 0, size)) !== header.pipeline)
+  const content = await files.readAll(path);
+  if (!content || sha256(content) !== header.pipeline)
     throw corrupt(path, 0, 'The pipeline is not the recorded one.');
 }
 

@@ -88,6 +88,11 @@ export class FakeFiles implements LogFiles {
     return node && node !== 'folder' ? node.current.length : undefined;
   }
 
+  async readAll(path: string): Promise<Uint8Array | undefined> {
+    const node = this.names.get(path);
+    return node && node !== 'folder' ? node.current : undefined;
+  }
+
   async read(path: string, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
     return new Uint8Array(this.file(path).current.slice(offset, offset + length));
   }

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { RlevError } from '../../src/core/errors.ts';
 import { nodeFiles } from '../../src/log/files.ts';
-import { type LockOwner, type Processes, systemProcesses, takeLock } from '../../src/log/lock.ts';
+import { type LockOwner, lockHolder, type Processes, systemProcesses, takeLock } from '../../src/log/lock.ts';
 import { FakeFiles } from './fake-files.ts';
 import { interleavings } from './interleavings.ts';
 import { scratch } from './scratch.ts';
@@ -75,6 +75,17 @@ describe('log/lock', () => {
 
   it('is held by one process at a time, whatever the order of their steps and wherever they stop', async () => {
     await fc.assert(interleavings, { numRuns: 300 });
+  });
+
+  it('looks at the lock that is there, not at the one that was looked at before', async () => {
+    const lock = path('replaced');
+    const files = nodeFiles();
+    const everyone = (owner: LockOwner): Processes => as(owner, [first, second]);
+    const release = await takeLock(nodeFiles(), lock, everyone(first));
+    expect(await lockHolder(files, lock, everyone(second))).to.deep.equal(first);
+    await release();
+    await takeLock(nodeFiles(), lock, everyone(second));
+    expect(await lockHolder(files, lock, everyone(first))).to.deep.equal(second);
   });
 
   it('knows which processes of this machine run', async () => {

@@ -6,6 +6,7 @@ import { errorOf } from '../support/stage.ts';
 import { all, columnsDraft, origin, pipeline } from './events.ts';
 import { FakeFiles } from './fake-files.ts';
 import { nobodyRuns, survivals } from './faults.ts';
+import { scratch } from './scratch.ts';
 
 /** Four steps, a file of columns and a checkpoint each. */
 async function run(): Promise<FakeFiles> {
@@ -27,6 +28,8 @@ async function run(): Promise<FakeFiles> {
 }
 
 describe('log/prune', () => {
+  const path = scratch();
+
   it('plans what goes, and changes nothing', async () => {
     const files = await run();
     const paths = files.paths();
@@ -97,6 +100,20 @@ describe('log/prune', () => {
         }
       }
     }
+  });
+
+  it('is seen by a reader that had the run open before', async () => {
+    const directory = path('run');
+    const log = await createRun(directory, origin, pipeline, { rotateAt: 1 });
+    const entries = [await log.append(columnsDraft(0)), await log.append(columnsDraft(1))];
+    await log.close();
+    const reader = await openRun(directory, { write: false });
+    for (const [step, entry] of entries.entries()) {
+      await pruneRun(await planPrune(directory, { before: step + 1 }));
+      const error = await errorOf(() => reader.read(entry), 'run/not-found');
+      expect(error.message).to.include('were pruned');
+    }
+    await reader.close();
   });
 
   it('does not hide damage: a file that is gone and not on the list', async () => {
