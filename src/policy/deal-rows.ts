@@ -29,9 +29,9 @@ export function* dealRows(rows: number, { epochs, miniBatches, key }: Dealing): 
 export function tokenShares(
   mask: Ragged<Float32Array>,
   rows: Int32Array,
-  { aggregate, length }: AggregateParams,
+  { aggregate, length, masked }: AggregateParams,
 ): Ragged<Float32Array> {
-  const totals = updateTotals(mask, rows);
+  const totals = updateTotals(mask, rows, masked);
   const values = new Float32Array(mask.values.length);
   for (const row of rows) {
     const weight = tokenWeight(aggregate, totals, mask, row, length);

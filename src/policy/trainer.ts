@@ -217,7 +217,7 @@ class ArenaTrainer implements LocalTrainer {
     const { config } = this.weights;
     const { shape } = batch;
     // The aggregation is in `share`, not in the program.
-    const { aggregate: _, length: __, ...own } = params;
+    const { aggregate: _, length: __, masked: ___, ...own } = params;
     const { kl, entropy, refLogprobs, offPolicy, sampledLogprobs } = request;
     const weighted = factors !== undefined;
     const built = JSON.stringify([loss.use, own, kl, entropy, ownRatio, weighted, offPolicy]);

@@ -6,18 +6,22 @@ import type { Aggregation } from '../../core/services.ts';
 export interface UpdateTotals {
   /** Tokens whose mask is above zero, each counted with its mask. */
   readonly tokens: number;
-  /** Rows with at least one such token. */
+  /** Rows with at least one such token; or all of them, where masked rows are counted. */
   readonly rows: number;
 }
 
-/** Totals over the named rows of a mask. */
-export function updateTotals(mask: Ragged<Float32Array>, rows: ArrayLike<number>): UpdateTotals {
+/** Totals over the named rows of a mask. Rows of which no token counts are left out (verl, OpenRLHF) or counted (TRL). */
+export function updateTotals(
+  mask: Ragged<Float32Array>,
+  rows: ArrayLike<number>,
+  masked: 'left-out' | 'counted' = 'left-out',
+): UpdateTotals {
   let tokens = 0;
   let counted = 0;
   for (let i = 0; i < rows.length; i++) {
     const sum = maskSum(mask, rows[i]!);
     tokens += sum;
-    if (sum > 0) counted++;
+    if (sum > 0 || masked === 'counted') counted++;
   }
   return { tokens, rows: counted };
 }
@@ -32,7 +36,7 @@ export function updateTotals(mask: Ragged<Float32Array>, rows: ArrayLike<number>
  * - `seq-mean-token-mean`: 1 / (tokens of the row * rows of the update)
  * - `constant`: 1 / (length * rows of the update), Dr. GRPO's
  *
- * Rows without a counted token are no rows. (The modes of verl's `agg_loss`.)
+ * (The modes of verl's `agg_loss`.)
  */
 export function tokenWeight(
   aggregation: Aggregation,

@@ -54,6 +54,8 @@ export interface AggregateParams {
   readonly aggregate: Aggregation;
   /** Tokens a row is counted as by `constant`; ignored otherwise. */
   readonly length?: number | undefined;
+  /** What rows of which no token counts are where rows are counted. Default: left out. */
+  readonly masked?: 'left-out' | 'counted' | undefined;
 }
 
 /** The parameters that every loss takes; for one that is published with another aggregation, that as the default. */
@@ -63,6 +65,10 @@ export const aggregateParamsBy = (byDefault: Aggregation) => ({
     .default(byDefault)
     .describe('how the losses of tokens become one number'),
   length: z.int().positive().optional().describe('tokens a row is counted as by `constant`'),
+  masked: z
+    .enum(['left-out', 'counted'])
+    .default('left-out')
+    .describe('responses of which no token counts: left out of their number, or counted, as in TRL'),
 });
 
 export const aggregateParams = aggregateParamsBy('token-mean');

@@ -20,7 +20,7 @@ interface Form {
   readonly use: string;
   readonly own: Readonly<Record<string, unknown>>;
   readonly kl?: KlSpec;
-  /** What the loss is aggregated by, in verl's names, and how many rows it is divided by. */
+  /** What the loss is aggregated by, in verl's names. */
   readonly params?: Readonly<Record<string, unknown>>;
   readonly changes?: Partial<PeerCase>;
 }
@@ -147,7 +147,7 @@ const trlModes: Readonly<Record<string, string>> = {
   luspo: 'seq-mean-token-sum',
 };
 
-function trlGrpo({ params: p, mask }: PeerCase): Form {
+function trlGrpo({ params: p }: PeerCase): Form {
   const type = p.loss_type as string;
   const sequence = p.importance_sampling_level === 'sequence';
   const surrogate = {
@@ -168,8 +168,10 @@ function trlGrpo({ params: p, mask }: PeerCase): Form {
       },
     },
   };
+  const form = others[type] ?? surrogate;
   return {
-    ...(others[type] ?? surrogate),
+    use: form.use,
+    own: { ...form.own, masked: 'counted' },
     ...(p.beta
       ? {
           kl: {
@@ -179,19 +181,17 @@ function trlGrpo({ params: p, mask }: PeerCase): Form {
           },
         }
       : {}),
-    // TRL counts all rows, also those of which no token counts.
     params: {
       loss_agg_mode: trlModes[type],
-      global_batch_size: mask.length,
       loss_scale_factor: p.max_completion_length,
     },
   };
 }
 
-function trlRloo({ params: p, mask }: PeerCase): Form {
+function trlRloo({ params: p }: PeerCase): Form {
   return {
     use: 'loss/ppo-clip',
-    own: { ratio: 'sequence', clip: [p.epsilon, p.epsilon_high] },
-    params: { loss_agg_mode: 'seq-mean-token-mean', global_batch_size: mask.length },
+    own: { ratio: 'sequence', clip: [p.epsilon, p.epsilon_high], masked: 'counted' },
+    params: { loss_agg_mode: 'seq-mean-token-mean' },
   };
 }

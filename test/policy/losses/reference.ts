@@ -4,6 +4,7 @@ import type { Aggregation } from '../../../src/core/services.ts';
 import type { Engine } from '../../../src/engine/engine.ts';
 import { tf } from '../../../src/engine/tf.ts';
 import { tokenWeight, updateTotals } from '../../../src/policy/losses/aggregate.ts';
+import type { AggregateParams } from '../../../src/policy/losses/loss.ts';
 import { type Objective, objectivePerToken } from '../../../src/policy/losses/objective.ts';
 import { fixture } from '../models.ts';
 
@@ -43,11 +44,15 @@ export const aggregationOf = (mode: string): Aggregation =>
   mode === 'seq-mean-token-sum-norm' ? 'constant' : (mode as Aggregation);
 
 /** What each token weighs in the update's loss, as the trainer makes it. */
-export function shareOf({ params, mask }: Pick<LossCase, 'params' | 'mask'>): number[][] {
+export function shareOf(
+  { params, mask }: Pick<LossCase, 'params' | 'mask'>,
+  masked?: AggregateParams['masked'],
+): number[][] {
   const ragged: Ragged<Float32Array> = raggedFloat32(mask);
   const counted = updateTotals(
     ragged,
     mask.map((_, i) => i),
+    masked,
   );
   const totals = {
     tokens: params.batch_num_tokens ?? counted.tokens,
@@ -83,7 +88,7 @@ export async function outcomeOf(engine: Engine, objective: Objective, example: L
   const feeds: Record<string, Float32Array> = {
     logprobs: flat(logprobs),
     mask: flat(mask),
-    share: flat(shareOf(example)),
+    share: flat(shareOf(example, objective.params.masked)),
     entropy: new Float32Array(shape[0] * shape[1]),
   };
   for (const [name, rows] of Object.entries(optional)) if (rows) feeds[name] = flat(rows);
