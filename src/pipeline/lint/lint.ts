@@ -6,7 +6,8 @@ import {
   type LoadOptions,
   type Pipeline,
 } from '../file/resolve.ts';
-import { readTests } from '../tests/read.ts';
+import { checkTests } from '../tests/check.ts';
+import { inlineTests, readTests, type TestCase } from '../tests/read.ts';
 import { untrainedCritic, unusedCritic } from './critic.ts';
 import {
   evaluatesAsTraining,
@@ -60,21 +61,32 @@ const rules: readonly Rule[] = [
 
 /**
  * Everything that can be said of a pipeline file before it runs: errors, warnings and infos, sorted by place. Does not
- * throw for what is wrong with the file, the data or the policy. Of `*.test.yaml`, a file of tests, it says what is wrong
- * with their form.
+ * throw for what is wrong with the file, the data or the policy. Of tests, in the
+ * pipeline or in a `*.test.yaml`, it says what is wrong with them that can be told without running them.
  */
 export async function lint(file: string, options: LintOptions): Promise<Finding[]> {
   try {
     if (/\.test\.ya?ml$/.test(file)) {
-      await readTests(file, options.catalogue);
-      return [];
+      return await lintTests(await readTests(file, options.catalogue), file, options);
     }
     const { catalogue, ...inspection } = await inspectFile(file, options);
-    return await lintInspection(inspection, file, { ...options, catalogue });
+    const findings = await lintInspection(inspection, file, { ...options, catalogue });
+    const { pipeline, errors } = inspection;
+    if (!pipeline || errors.length > 0) return findings;
+    return sorted([...findings, ...(await lintTests(inlineTests(pipeline), file, options))]);
   } catch (error) {
     if (error instanceof RlevError) return errorFindings(error, { file });
     throw error;
   }
+}
+
+async function lintTests(
+  tests: readonly TestCase[],
+  file: string,
+  { catalogue }: LintOptions,
+): Promise<Finding[]> {
+  const errors = await checkTests(tests, catalogue);
+  return sorted(errors.flatMap((error) => errorFindings(error, { file })));
 }
 
 /** The same from text; `file` is where paths are relative to and what findings name. */

@@ -5,7 +5,7 @@ import type { Catalogue } from '../../core/stage.ts';
 import { findings } from '../file/findings.ts';
 import type { Located, Path } from '../file/located.ts';
 import { parseYaml } from '../file/parse-yaml.ts';
-import { loadPipeline, readPipeline } from '../file/resolve.ts';
+import { loadPipeline, type Pipeline, readPipeline } from '../file/resolve.ts';
 import { type TestSpec, testFileSchema } from './test-schema.ts';
 
 /** A test, where it stands, and the pipeline that it is of. */
@@ -17,6 +17,8 @@ export interface TestCase {
   /** Folder that its paths are relative to. */
   readonly folder: string;
   readonly place: Place;
+  /** Where the pipeline is named, or begins. */
+  readonly pipelinePlace: Place;
   /** Place of the value at a path below the test. */
   at(...path: Path): Place;
   /** Place of the key that leads there. */
@@ -33,13 +35,16 @@ export async function readTests(file: string, catalogue: Catalogue): Promise<rea
   const text = await readPipeline(file);
   const source = parseYaml(text, file);
   if (source.at(['pipeline']) !== undefined) return testsOfFile(source, file);
-  const pipeline = await loadPipeline(file, { catalogue });
-  const own = (pipeline.source.at(['tests']) ?? []) as TestSpec[];
-  const inline = own.map((_, i) =>
-    testCase(pipeline.tests[i]!, pipeline.source, i, { pipeline: file, set: [], folder: dirname(file) }),
-  );
+  const inline = inlineTests(await loadPipeline(file, { catalogue }));
   const beside = file.replace(/\.ya?ml$/, '.test.yaml');
   return [...inline, ...(beside !== file && existsSync(beside) ? await readTests(beside, catalogue) : [])];
+}
+
+/** The tests that stand in a pipeline itself. */
+export function inlineTests({ file, tests, source }: Pipeline): TestCase[] {
+  return tests.map((spec, i) =>
+    testCase(spec, source, i, { pipeline: file, set: [], folder: dirname(file) }),
+  );
 }
 
 function testsOfFile(source: Located, file: string): TestCase[] {
@@ -63,6 +68,7 @@ function testCase(
     ...of,
     spec,
     place: source.placeOf(['tests', i]),
+    pipelinePlace: source.placeOf(['pipeline']),
     at: (...path) => source.placeOf(['tests', i, ...path]),
     key: (...path) => source.placeOfKey(['tests', i, ...path]),
   };

@@ -154,7 +154,8 @@ async function outcome(test: TestCase, bench: Bench): Promise<Cohort> {
   return outcome(test, bench);
 }
 
-function spanOf(test: TestCase, pipeline: Pipeline): readonly ResolvedStage[] {
+/** The stages that a test feeds. @throws RlevError with the place of an id that is not there */
+export function spanOf(test: TestCase, pipeline: Pipeline): readonly ResolvedStage[] {
   const ids = pipeline.stages.map(({ id }) => id);
   const [from = '', to = from, ...rest] = test.spec.stage.split('/');
   for (const id of [from, to]) {

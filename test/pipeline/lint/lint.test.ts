@@ -110,6 +110,45 @@ describe('lint', () => {
     ]);
   });
 
+  it('finds what tests name that is not there, in a file of theirs and in the pipeline', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'rlev-lint-'));
+    const head = 'rlev: 1\nrun: { steps: 1 }\n';
+    const stages =
+      'stages:\n  prompts: { use: prompts/exam, file: a.jsonl }\n  value: { use: value/points }\n';
+    const row = 'rows: [{ points: 1, exam_total: 2 }]';
+    const inline = `tests:
+  - { name: a, stage: valeu, ${row}, expect: { value: 0.5 } }
+  - { name: b, stage: value, ${row}, expect: { reward: 1 } }
+  - { name: c, stage: value, rows: [{ points: 1 }], expect: { value: 1 } }
+  - { name: d, stage: value, rows: [{ points: 1 }], expect: { error: config/column } }
+  - { name: e, stage: value, rows: [{ points: 1 }], expect: { error: config/columns } }
+  - { name: f, stage: value, rows: RUN@3/prompts, expect: { value: 1 } }
+`;
+    const placed = async (name: string): Promise<string[]> =>
+      (await lint(join(folder, name), { ...options, offline: true })).map(
+        ({ place, code, message }) =>
+          `${place.line}:${place.column} ${code} ${message.split(folder).join('')}`,
+      );
+    writeFileSync(join(folder, 'p.yaml'), `${head}${stages}${inline}`);
+    writeFileSync(join(folder, 'q.yaml'), `${head}${stages}`);
+    writeFileSync(join(folder, 'q.test.yaml'), `pipeline: q.yaml\n${inline.replace('valeu', 'value')}`);
+    writeFileSync(join(folder, 'gone.test.yaml'), `pipeline: gone.yaml\n${inline}`);
+    expect(await placed('p.yaml')).to.deep.equal([
+      '7:23 config/unknown-key No stage of /p.yaml has the id "valeu".',
+      '8:78 config/unknown-key There is no column reward behind value.',
+      '9:36 config/columns value (value/points) needs the column exam_total, which the rows of this test lack.',
+      '10:70 config/unknown-key No error has the code config/column.',
+    ]);
+    expect((await placed('q.test.yaml')).map((finding) => finding.split(' ')[0])).to.deep.equal([
+      '4:78',
+      '5:36',
+      '6:70',
+    ]);
+    const [gone] = await placed('gone.test.yaml');
+    rmSync(folder, { recursive: true });
+    expect(gone).to.equal('1:11 data/missing-file There is no file /gone.yaml.');
+  });
+
   it('checks the form of a file of tests', async () => {
     expect(await lint('pipelines/rlev.test.yaml', options)).to.deep.equal([]);
     const folder = mkdtempSync(join(tmpdir(), 'rlev-lint-'));
