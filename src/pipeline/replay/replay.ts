@@ -111,7 +111,8 @@ async function replayUnder(signal: AbortSignal, run: string, options: ReplayOpti
         'The rollouts stay those of the recorded policy: where anything differs from the recording, every update after the first is off-policy. See the importance ratios.',
       );
       await startPolicy(replayer, recording, Math.max(recording.base, steps.from));
-    } else await startStates(replayer, recording, Math.max(recording.base, steps.from), notice);
+    }
+    await startStates(replayer, recording, Math.max(recording.base, steps.from), notice);
     if (options.directory !== undefined) {
       log = await recordAs(options.directory, recording, pipeline, replayer);
     }
@@ -263,7 +264,7 @@ function updates({ stages }: Replayer): boolean {
 async function startPolicy(replayer: Replayer, { log }: Recording, step: number): Promise<void> {
   const checkpoint = step === 0 ? undefined : await checkpointAt(log, step);
   const policy = await replayer.openPolicy();
-  if (checkpoint) await loadCheckpoint(log.directory, checkpoint, { policy, stages: replayer.stages });
+  if (checkpoint) await loadCheckpoint(log.directory, checkpoint, { policy, stages: [] });
 }
 
 /**

@@ -253,6 +253,31 @@ describe('pipeline/replay', function () {
     expect(check).to.deep.equal({ compared: 12, changed: 0, difference: undefined });
   });
 
+  it('begins the state of a changed stage anew, also where the policy comes from checkpoints, and says so', async () => {
+    const rates = await record(
+      folder,
+      'rates',
+      'run.steps=2',
+      'stages.prompts.perStep=all',
+      'stages.value={use: value/pass-rate}',
+    );
+    for (const range of [{ from: 'rollout' }, { from: 'value' }, { from: 'value', to: 'optimize' }]) {
+      const notices: string[] = [];
+      const { stages } = await replayed(
+        {
+          ...range,
+          steps: { from: 1, to: 1 },
+          set: ['stages.value.weight=1'],
+          notice: (text) => notices.push(text),
+        },
+        rates,
+      );
+      const value = stages.find(({ id }) => id === 'value')!.columns.value!;
+      expect([value.min, value.max], JSON.stringify(range)).to.deep.equal([0.5, 0.5]);
+      expect(notices.join()).to.include('begins anew at step 1');
+    }
+  });
+
   describe('without what the run began with', () => {
     let bare: string;
     before(async () => {
