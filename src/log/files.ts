@@ -36,13 +36,12 @@ export interface LogFiles {
   close(): Promise<void>;
 }
 
-/**
- * The file system of this machine.
- *
- * @param most files that stay open between uses: those of a cohort's stages, several times over.
- */
-export function nodeFiles(most = 64): LogFiles {
-  const files = openFiles(most);
+/** Files that stay open between uses: those of a cohort's stages, several times over. */
+const stayOpen = 64;
+
+/** The file system of this machine. */
+export function nodeFiles(): LogFiles {
+  const files = openFiles(stayOpen);
   return {
     mkdir: async (path) => {
       await mkdir(path);

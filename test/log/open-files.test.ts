@@ -55,7 +55,7 @@ describe('log/open-files', () => {
   });
 
   it('reads what has a name now, not what had it before', async () => {
-    const files = nodeFiles(8);
+    const files = nodeFiles();
     const text = async (name: string): Promise<string> =>
       Buffer.from(await files.read(path(name), 0, 99)).toString();
     const put = (name: string, content: string): Promise<void> =>

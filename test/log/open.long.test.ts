@@ -4,7 +4,7 @@ import type { JournalEntry } from '../../src/log/event-log.ts';
 import { sha256 } from '../../src/log/identity.ts';
 import { toLine } from '../../src/log/lines.ts';
 import { openRun } from '../../src/log/run-directory.ts';
-import { origin, pipeline } from './events.ts';
+import { all, origin, pipeline } from './events.ts';
 import { scratch } from './scratch.ts';
 
 const stages = ['prompts', 'rollout', 'verify', 'value', 'reward', 'shape', 'advantage'];
@@ -69,6 +69,14 @@ describe('log, of 100,000 steps', function () {
     expect(log.count).to.equal(800_000);
     expect(log.recovery).to.deep.equal([]);
     expect(grown).to.be.lessThan(200);
+
+    const again = performance.now();
+    const last = await all(log, ({ key }) => key.step >= 99_990);
+    const rest = (performance.now() - again) / 1000;
+    const more = (process.memoryUsage().rss - before) / 2 ** 20;
+    console.log(`      found the last 80 of them in ${rest.toFixed(2)} s, memory +${more.toFixed(0)} MB`);
+    expect(last.map((e) => e.seq)).to.deep.equal(Array.from({ length: 80 }, (_, i) => 799_921 + i));
+    expect(more).to.be.lessThan(200);
     await log.close();
   });
 });
