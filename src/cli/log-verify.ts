@@ -55,13 +55,17 @@ function linesOf(found: Verification): string[] {
     lines.push(`${directory}/${file}: ${why}: ${bytesOf(bytes)} from byte ${from}; cut when the run goes on`);
   if (writer) lines.push(`${directory}: process ${writer.pid} on ${writer.host} writes it now`);
   const counts = [
-    `${fixed(found.events)} events`,
-    `${fixed(found.rows)} rows`,
+    counted(found.events, 'event'),
+    counted(found.rows, 'row'),
     `${bytesOf(found.bytes)} of columns`,
-    `${fixed(found.checkpoints.length)} checkpoint${found.checkpoints.length === 1 ? '' : 's'}`,
-    ...(pruned.length > 0 ? [`${fixed(pruned.length)} files of columns pruned`] : []),
-    ...(unkept > 0 ? [`columns of ${fixed(unkept)} events not kept`] : []),
+    counted(found.checkpoints.length, 'checkpoint'),
+    ...(pruned.length > 0 ? [`${counted(pruned.length, 'file')} of columns pruned`] : []),
+    ...(unkept > 0 ? [`columns of ${counted(unkept, 'event')} not kept`] : []),
   ].join(', ');
   const end = findings.length > 0 ? `${fixed(findings.length)} damaged of` : 'verified';
   return [...lines, `${directory}: ${end}: ${counts}`];
+}
+
+function counted(n: number, what: string): string {
+  return `${fixed(n)} ${what}${n === 1 ? '' : 's'}`;
 }
