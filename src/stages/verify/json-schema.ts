@@ -113,12 +113,19 @@ export async function loadCompiler(): Promise<(schema: object, place?: Place) =>
     },
     { code: 'patternOf' },
   );
+  const ajv = new Ajv2020({
+    strict: false,
+    logger: false,
+    validateFormats: false,
+    code: { regExp },
+  });
   return (schema, place) => {
     try {
-      const ajv = new Ajv2020({ strict: false, logger: false, validateFormats: false, code: { regExp } });
       // Its own name for the draft is left out: ajv would look for what it calls by it.
       const { $schema: _, ...rest } = schema as Record<string, unknown>;
       const validate = ajv.compile(rest);
+      // Another schema may go by the same $id.
+      ajv.removeSchema(rest);
       if (!/"(?:\$(?:ref|dynamicRef)|uniqueItems)"/.test(JSON.stringify(schema))) {
         return (value) => validate(value) === true;
       }

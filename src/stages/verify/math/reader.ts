@@ -18,18 +18,28 @@ export interface MathReader {
 /** Texts whose reading is remembered. */
 const mostKnown = 5000;
 
+/** A parser that has prepared its dictionary, which it does when it first reads: that is no answer's time. */
+function warm(): LatexSyntax {
+  const syntax = new LatexSyntax();
+  for (const latex of [
+    '\\frac{\\sqrt{3}}{2}x^{2}+1',
+    '\\begin{pmatrix}1&2\\end{pmatrix}',
+    'y\\le\\{1,(2,3]\\}',
+  ]) {
+    syntax.parse(latex);
+  }
+  return syntax;
+}
+
 export function createReader(): MathReader {
-  let syntax = new LatexSyntax();
+  let syntax = warm();
   const known = new Map<string, Reading | null>();
-  // The parser prepares its dictionary when it first reads, which counts as no one's time.
-  syntax.parse('\\frac{1}{2}');
 
   const parsed = (latex: string): Tree | null | 'stopped' => {
     try {
       const done = withinTime(() => syntax.parse(latex));
       if (done) return done.result as Tree | null;
-      syntax = new LatexSyntax();
-      syntax.parse('1');
+      syntax = warm();
       return 'stopped';
     } catch {
       return null;
