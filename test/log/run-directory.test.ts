@@ -235,6 +235,10 @@ describe('log/run-directory', () => {
     await log.close();
     const again = await openRun('/run', { files, write: false });
     expect((await all(again)).map((e) => String(e.data?.text).length)).to.deep.equal(lengths);
+    const writer = await openRun('/run', { files, write: true });
+    for (const step of [4, 5, 6])
+      expect((await errorOf(writer.append(updateDraft(step)))).summary).to.include(`step ${step}, round 0`);
+    await writer.close();
     files.put('/run/journal.ndjson', files.content('/run/journal.ndjson').slice(0, -1));
     expect((await openRun('/run', { files, write: false })).count).to.equal(lengths.length - 1);
   });
