@@ -74,6 +74,7 @@ export const dppo = defineLoss({
 /** KL of "this token or another" under the policy before the update from that under the one that trains. */
 function binaryKl(log: Tensor, old: Tensor): Tensor {
   const [p, q] = [tf.exp(log), tf.exp(old)];
-  const others = tf.log(tf.div(tf.sub(1 + 1e-8, q), tf.sub(1 + 1e-8, p)));
-  return tf.add(tf.mul(q, tf.sub(old, log)), tf.mul(tf.sub(1, q), others));
+  const [notP, notQ] = [tf.sub(1, p), tf.sub(1, q)];
+  const others = tf.log(tf.div(tf.add(notQ, 1e-8), tf.add(notP, 1e-8)));
+  return tf.add(tf.mul(q, tf.sub(old, log)), tf.mul(notQ, others));
 }
