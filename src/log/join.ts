@@ -70,7 +70,8 @@ export interface JoinOptions {
 /**
  * The rows of a cohort with the columns of all its stages, joined on row_id: a response takes the columns of its
  * prompt, rows that a select dropped are gone. Where a select asked for another round, its next event selects from
- * what it kept and the rows of that round; rounds that no select has joined follow each other.
+ * what it kept and the rows of that round; rounds that no select has joined follow each other, with the columns that
+ * all of them have.
  *
  * @throws RlevError `run/not-found` for a stage or column that the cohort lacks, with those that it has; `run/corrupt`.
  */
@@ -83,18 +84,31 @@ export async function joinedBatch(
   if (upTo !== undefined && !stages.includes(upTo)) throw missing(cohort, 'stage', upTo, stages);
   const there = new Set<string>();
   const entries = upTo === undefined ? cohort.entries : entriesUpTo(cohort, upTo);
-  const rounds = await foldRounds(entries, batchOf({}), stackRows, async (batch, entry) => {
+  const rounds = await foldRounds(entries, batchOf({}), stackRounds, async (batch, entry) => {
     if (entry.kind === 'select') return keepRows(batch, entry);
     if (!entry.segment) return batch;
     const added = await log.read(entry);
     for (const { name } of added.schema.fields) there.add(name);
     return join(batch, project(added, columns && ['row_id', ...columns]), entry);
   });
-  const joined = rounds.reduce(stackRows, batchOf({}));
+  const joined = rounds.reduce(stackRounds, batchOf({}));
   if (!columns) return joined;
-  const lacking = columns.find((name) => !there.has(name));
+  const found = namesIn(joined);
+  const lacking = columns.find((name) => !found.includes(name));
   if (lacking !== undefined) throw missing(cohort, 'column', lacking, [...there]);
   return joined.select([...columns]);
+}
+
+/** Rows of two rounds with the columns that both have, where both have any. */
+function stackRounds(above: Batch, below: Batch): Batch {
+  const [names, others] = [namesIn(above), namesIn(below)];
+  if (names.length === 0 || others.length === 0) return others.length === 0 ? above : below;
+  const shared = names.filter((name) => others.includes(name));
+  return stackRows(project(above, shared), project(below, shared));
+}
+
+function namesIn(batch: Batch): string[] {
+  return batch.schema.fields.map((f) => f.name);
 }
 
 /** Columns of a batch, those of `names` that it has. */
@@ -118,7 +132,10 @@ function join(base: Batch, added: Batch, entry: JournalEntry): Batch {
 }
 
 function keepRows(base: Batch, entry: JournalEntry): Batch {
-  return takeRows(base, rowsNamed(columnOf(base, 'row_id'), entry.data?.keep as readonly string[], entry));
+  const keep = entry.data?.keep as readonly string[];
+  // of rows with nothing else there may be more, or none: a replay can begin with a select
+  if (namesIn(base).every((name) => name === 'row_id')) return batchOf({ row_id: [...keep] });
+  return takeRows(base, rowsNamed(columnOf(base, 'row_id'), keep, entry));
 }
 
 function rowsNamed(rows: readonly string[], wanted: readonly string[], entry: JournalEntry): Int32Array {
@@ -141,13 +158,16 @@ function takeFirst<V>(cohorts: Map<number, V>): V {
   return first;
 }
 
-/** Of each round the events up to those of a stage; of a round without it all, as later events stand on them. */
+/** Of each round the events up to those of a stage; of an earlier one without it all, as those stand on them. */
 function entriesUpTo({ entries }: RecordedCohort, stage: string): JournalEntry[] {
   const last = new Map<number, number>();
   entries.forEach(({ key }, i) => {
     if (key.stage === stage) last.set(key.round, i);
   });
-  return entries.filter(({ key }, i) => i <= (last.get(key.round) ?? Number.POSITIVE_INFINITY));
+  const newest = Math.max(...last.keys());
+  return entries.filter(
+    ({ key }, i) => key.round <= newest && i <= (last.get(key.round) ?? Number.POSITIVE_INFINITY),
+  );
 }
 
 /** `train: steps 0 to 59; eval:heldOut: steps 0 to 60`. */

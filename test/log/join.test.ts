@@ -88,6 +88,65 @@ describe('log/join', () => {
     expect(steps).to.deep.equal(Array.from({ length: 99 }, (_, i) => i + 1));
   });
 
+  describe('of a step that was sampled in rounds', () => {
+    const key = (stage: string, round: number): Pick<EventDraft, 'key'> => ({
+      key: { step: 0, round, part: 0, stage, scope: 'train' },
+    });
+    const ids = (round: number): string[] => [`0.${round}.0.0`, `0.${round}.1.0`];
+    const prompts = (round: number): EventDraft =>
+      columnsDraft(0, { ...key('prompts', round), columns: { row_id: ids(round), prompt: ['a', 'b'] } });
+    const verify = (round: number): EventDraft =>
+      columnsDraft(0, {
+        ...key('verify', round),
+        columns: { row_id: ids(round), correct: new Float32Array([1, 0]) },
+      });
+    const select = (round: number, keep: readonly string[], again: boolean): EventDraft =>
+      columnsDraft(0, {
+        ...key('signal', round),
+        kind: 'select',
+        columns: undefined,
+        data: { keep, ...(again && { again }) },
+      });
+    const recorded = async (name: string, ...drafts: EventDraft[]): Promise<EventLog> => {
+      const run = await createRun(name, origin, pipeline, { files: new FakeFiles() });
+      for (const draft of drafts) await run.append(draft);
+      return run;
+    };
+    const kept = '0.0.1.0';
+
+    it('is read up to where it stopped, with the columns that all its rows have', async () => {
+      const stopped = await recorded('/stopped', prompts(0), verify(0), select(0, [kept], true), prompts(1));
+      const cohort = await cohortAt(stopped, 0);
+      expect(allColumnsOf(await joinedBatch(stopped, cohort))).to.deep.equal({
+        row_id: [kept, ...ids(1)],
+        prompt: ['b', 'a', 'b'],
+      });
+      expect(allColumnsOf(await joinedBatch(stopped, cohort, { upTo: 'signal' }))).to.deep.equal({
+        row_id: [kept],
+        prompt: ['b'],
+        correct: new Float32Array([0]),
+      });
+      const error = await errorOf(() => joinedBatch(stopped, cohort, { columns: ['correct'] }));
+      expect(error.message).to.include('no column correct');
+    });
+
+    it('is read from the select on, where nothing before it was recorded', async () => {
+      const keep = [kept, '0.1.0.0'];
+      const reward = { row_id: keep, reward: new Float64Array([1, 2]) };
+      const replayed = await recorded(
+        '/replayed',
+        select(0, [kept], true),
+        select(1, keep, false),
+        columnsDraft(0, { ...key('reward', 1), columns: reward }),
+      );
+      const cohort = await cohortAt(replayed, 0);
+      expect(allColumnsOf(await joinedBatch(replayed, cohort))).to.deep.equal(reward);
+      expect(allColumnsOf(await joinedBatch(replayed, cohort, { upTo: 'signal' }))).to.deep.equal({
+        row_id: keep,
+      });
+    });
+  });
+
   it('says what is there instead of a step, stage or column that is not', async () => {
     const step = await errorOf(() => cohortAt(log, 7), 'run/not-found');
     expect(step.help).to.equal('There is: train: steps 0 to 2; eval:heldOut: step 1.');
