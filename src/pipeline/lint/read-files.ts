@@ -96,7 +96,8 @@ type Note = (error: unknown, place?: Finding['place']) => void;
 
 async function policyOf(pipeline: Pipeline, note: Note): Promise<Policy | undefined> {
   const { policy: section, base, source } = pipeline;
-  if (!section) return undefined;
+  // Neither of the two, or random weights without a tokenizer, is an error of the file itself.
+  if (!section || (section.from === undefined && !(section.init && section.tokenizer))) return undefined;
   const key = section.from !== undefined ? 'from' : 'tokenizer';
   try {
     const text = await readPolicy({

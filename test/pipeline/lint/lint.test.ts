@@ -104,6 +104,16 @@ describe('lint', () => {
     expect((await linted(withLoss('s'), { offline: false })).join()).to.match(/p\.yaml:13:18 error/);
   });
 
+  it('says once what a policy lacks', async () => {
+    const nothing = good.replace('{ from: ../fixtures/models/tiny-llama }', '{ maxRows: 4 }');
+    const found = await linted(nothing.replace('other.jsonl', '../fixtures/exams/heldout.jsonl'), {
+      offline: false,
+    });
+    expect(found).to.deep.equal([
+      'pipelines/p.yaml:3:1 error config/missing policy takes either from: (a checkpoint) or init: (random weights), one of the two.',
+    ]);
+  });
+
   it('refuses an evaluation that ends before its report has its columns', async () => {
     expect(await linted(good.replace('through: value', 'through: verify'))).to.deep.equal([
       'pipelines/p.yaml:15:22 error config/columns The evaluation greedy ends before `value` is added, and its report needs it.',
