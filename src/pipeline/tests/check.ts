@@ -1,6 +1,6 @@
 import { vocabulary } from '../../core/columns.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
-import { errorCodes, RlevError, RlevErrors } from '../../core/errors.ts';
+import { errorCodes, RlevError, RlevErrors, show } from '../../core/errors.ts';
 import type { Catalogue } from '../../core/stage.ts';
 import { columnsOf } from '../file/flow.ts';
 import { loadPipeline, type Pipeline, type ResolvedStage } from '../file/resolve.ts';
@@ -51,7 +51,7 @@ function unknownNames(test: TestCase): RlevError[] {
       : [
           new RlevError({
             code: 'config/unknown-key',
-            message: `No error has the code ${code}.`,
+            message: `No error has the code ${typeof code === 'string' ? code : show(code)}.`,
             value: code,
             place: test.at('expect', 'error'),
             help: didYouMean(String(code), codes),

@@ -110,7 +110,7 @@ async function failuresOf(test: TestCase, bench: Bench): Promise<TestFailure[]> 
       {
         place: test.at('expect', 'error'),
         what: whereIn(test),
-        expected: `error ${expect.error}`,
+        expected: `error ${textOf(expect.error)}`,
         actual: 'no error',
       },
     ];
@@ -241,10 +241,15 @@ function compareError(test: TestCase, error: unknown): TestFailure[] {
   const help = known.includes(String(code))
     ? ''
     : `: no error has that code. ${didYouMean(String(code), known)}`;
-  const expected = `error ${code}${message === undefined ? '' : ` with ${show(message)}`}`;
+  const expected = `error ${textOf(code)}${message === undefined ? '' : ` with ${show(message)}`}`;
   return [{ place: test.at('expect', 'error'), what: `${whereIn(test)}${help}`, expected, actual: said }];
 }
 
 function whereIn({ spec }: TestCase): string {
   return spec.stage.includes('/') ? `stages ${spec.stage}` : `stage ${spec.stage}`;
+}
+
+/** A word as it stands, anything else as JSON. */
+function textOf(code: unknown): string {
+  return typeof code === 'string' ? code : show(code);
 }
