@@ -75,4 +75,15 @@ describe('log/open-files', () => {
     expect(await text('folder/x')).to.equal('2');
     await files.close();
   });
+
+  it('lets timers have their turn while it reads without end', async () => {
+    const files = nodeFiles();
+    const name = await file('a');
+    let late = false;
+    setTimeout(() => {
+      late = true;
+    }, 1);
+    while (!late) expect(await files.read(name, 0, 1)).to.have.length(1);
+    await files.close();
+  });
 });
