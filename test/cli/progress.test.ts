@@ -16,7 +16,13 @@ async function printed(done: boolean): Promise<string[]> {
   const view = progressOn(out as unknown as NodeJS.WriteStream);
   const events = [
     { type: 'opened', directory: 'runs/a', pipeline, from: 0, again: 0, evaluations: [1] },
-    { type: 'step', step: 1, of: 1, cohort: { batch: batchOf({ reward: Float64Array.of(1) }) }, metrics: {} },
+    {
+      type: 'step',
+      step: 1,
+      of: 1,
+      cohort: { batch: batchOf({ reward: Float64Array.of(1) }), event: { round: 0 } },
+      metrics: {},
+    },
     { type: 'evaluating', branch: 'heldOut', step: 1 },
   ];
   for (const event of events) view.tell(event as unknown as RunEvent);
