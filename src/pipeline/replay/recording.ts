@@ -16,6 +16,8 @@ export interface Recording {
   /** Which flow of the run: its stages are those of `pipeline`. */
   readonly scope: Scope;
   readonly pipeline: Pipeline;
+  /** With the stages of training, whatever the flow. */
+  readonly whole: Pipeline;
   /** The run's first step: 0, or that of the checkpoint which it was forked from. */
   readonly base: number;
   /** Identity of that checkpoint, which made the policy of the first step. */
@@ -104,6 +106,7 @@ function recordingOf(
     log,
     scope,
     pipeline,
+    whole,
     base,
     origin: fork?.identity,
     entryOf,

@@ -142,7 +142,7 @@ async function replayAll(
   }));
   const check = options.check ? checkAgainst(recording, resolved) : undefined;
   const offPolicy: OffPolicy[] = [];
-  const asIs = !updates(replayer) && stages.some((wired) => readsWeightsOfTheTime(wired, recording.pipeline));
+  const asIs = !updates(replayer) && stages.some((wired) => readsWeightsOfTheTime(wired, recording));
   const started = performance.now();
   let count = 0;
   const load = async (recorded: RecordedCohort) => {

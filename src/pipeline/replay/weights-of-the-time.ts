@@ -1,14 +1,15 @@
 import { columnsOf } from '../file/flow.ts';
-import type { Pipeline, ResolvedStage } from '../file/resolve.ts';
+import type { ResolvedStage } from '../file/resolve.ts';
+import type { Recording } from './recording.ts';
 import { sameStage } from './same-stage.ts';
 
-/** Whether a stage reads weights that are not the starting ones at every step of the pipeline. */
+/** Whether a stage reads weights that are not the starting ones at every step of the recording. */
 export function readsWeightsOfTheTime(
   { definition, params }: Pick<ResolvedStage, 'definition' | 'params'>,
-  { stages }: Pick<Pipeline, 'stages'>,
+  { whole }: Pick<Recording, 'whole'>,
 ): boolean {
   const reads = definition.kind === 'map' ? definition.readsWeights?.(params) : undefined;
-  const moves = stages.some(
+  const moves = whole.stages.some(
     (s) => s.definition.kind === 'update' && s.definition.movesReference?.(s.params) === true,
   );
   return reads === 'policy' || reads === 'critic' || (reads === 'reference' && moves);
@@ -25,7 +26,7 @@ export function readsWeightsOfTheTime(
 export function takenFromLog(
   range: readonly ResolvedStage[],
   asked: string | undefined,
-  recorded: Pipeline,
+  recording: Pick<Recording, 'pipeline' | 'whole'>,
 ): ResolvedStage[] {
   if (range.some(({ definition }) => definition.kind === 'update')) return [];
   const taken: ResolvedStage[] = [];
@@ -34,11 +35,11 @@ export function takenFromLog(
     const { definition, params, id } = stage;
     const same = sameStage(
       stage,
-      recorded.stages.find((s) => s.id === id),
+      recording.pipeline.stages.find((s) => s.id === id),
     );
     const { needs, adds } = columnsOf(stage);
     const unmoved = needs.every((column) => !added.has(column));
-    if (id !== asked && same && unmoved && readsWeightsOfTheTime(stage, recorded)) {
+    if (id !== asked && same && unmoved && readsWeightsOfTheTime(stage, recording)) {
       taken.push(stage);
       continue;
     }

@@ -11,7 +11,8 @@ import { furnish, smallPipeline, stagesWith } from '../small-run.ts';
 
 const branched = `${smallPipeline
   .replace('steps: 3', 'steps: 1')
-  .replace('  verify:', '  reference: { use: annotate/logprobs, add: [ref_logprobs] }\n  verify:')}
+  .replace('  verify:', '  reference: { use: annotate/logprobs, add: [ref_logprobs] }\n  verify:')
+  .replace('loss: {', 'reference: { every: 1 }, loss: {')}
 evaluate:
   easy:
     through: value
@@ -22,7 +23,7 @@ evaluate:
     stages: { prompts: { file: hard.jsonl, perStep: all }, rollout: { samples: 2 }, reward: { alpha: 5 } }
 `;
 
-describe('a run with two evaluations, each of its own data, and a reference', function () {
+describe('a run with two evaluations, each of its own data, and a reference that moves', function () {
   this.timeout(60_000);
   const catalogue = stagesWith();
   let folder: string;
@@ -69,6 +70,7 @@ describe('a run with two evaluations, each of its own data, and a reference', fu
   for (const [scope, from, compared] of [
     ['train', 'prompts', 7],
     ['eval:easy', 'verify', 4],
+    ['eval:easy', 'reference', 6],
     ['eval:hard', 'verify', 6],
   ] as const) {
     it(`is replayed to the recorded identities: ${scope} from ${from}`, async () => {
