@@ -140,7 +140,7 @@ function columnErrors(stages: readonly (ResolvedStage | undefined)[], catalogue:
           code: 'config/columns',
           message: `${stage.use} needs the column \`${column}\`, which no stage before ${where(stage.place)} adds.`,
           value: column,
-          place: stage.place,
+          place: placeOfNeed(stage, column),
           help: later
             ? `${later.id} (${later.use}) adds it at ${where(later.place)}: move it up.`
             : waysToAdd(column, [...addedBy.keys()], catalogue),
@@ -175,6 +175,25 @@ function columnErrors(stages: readonly (ResolvedStage | undefined)[], catalogue:
     }
   });
   return errors;
+}
+
+/** Where the parameter stands without which a stage would not need a column, or else the stage. */
+function placeOfNeed(stage: ResolvedStage, column: string): Place {
+  const { definition, params, place, placeOf } = stage;
+  if (definition.kind === 'source') return place;
+  const given = params as Readonly<Record<string, unknown>>;
+  for (const key of Object.keys(given)) {
+    const at = placeOf?.([key], 'key');
+    if (!at) continue;
+    const without = definition.params.safeParse({ ...given, [key]: undefined });
+    if (
+      without.success &&
+      !columnsOf({ ...stage, params: without.data }).needs.includes(column as ColumnName)
+    ) {
+      return at;
+    }
+  }
+  return place;
 }
 
 function where({ file, line }: Place): string {

@@ -179,7 +179,7 @@ evaluate: { heldOut: remove }`,
     expect(place).to.deep.equal({ file: join(folder, 'mine.yaml'), line: 3, column: 11 });
     const [lacking] = findings('stages: { optimize: { importance: {} } }\n');
     expect(lacking).to.match(
-      /needs the column `old_logprobs`.*\n {2}A stage that adds it: annotate\/logprobs with/,
+      /^mine\.yaml:3:23: .*needs the column `old_logprobs`.*\n {2}A stage that adds it: annotate\/logprobs with/,
     );
   });
 
