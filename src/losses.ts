@@ -15,5 +15,6 @@ export type {
   LossDefinition,
   LossInputs,
   LossOutputs,
+  UpdateTokens,
 } from './policy/losses/loss.ts';
 export { aggregateParams, defineLoss, withLength } from './policy/losses/loss.ts';

@@ -44,7 +44,7 @@ export interface TrainProgramOptions extends Objective {
 /**
  * Loss and gradients of a micro-batch. Reads, beside `TokenFeeds` and weights by name, float32 [rows, responses]
  * each: `mask`; `share`, mask times the weight of the token in the update's loss; and what the objective needs of
- * `advantages`, `old`, `ref`, `weights` and `sampled`. Gives `loss`, the micro-batch's part of the update's loss;
+ * `advantages`, `old`, `ref`, `weights`, `sampled` and `chosen`. Gives `loss`, the micro-batch's part of the update's loss;
  * `sum/<metric>`, sums over counted tokens; and `grad/<parameter>`.
  */
 export function trainProgram(options: TrainProgramOptions): TensorProgram {
@@ -63,13 +63,20 @@ export function trainProgram(options: TrainProgramOptions): TensorProgram {
       ...(kl && { ref: dense }),
       ...(weighted && { weights: dense }),
       ...(options.offPolicy !== undefined && { sampled: dense }),
+      ...(loss.choose && { chosen: dense }),
       ...parameterSpecs(layout),
     },
     run(inputs) {
-      const { mask, share, advantages, old, ref, weights, sampled } = inputs as Record<
-        string,
-        Tensor | undefined
-      >;
+      const {
+        mask,
+        share,
+        advantages,
+        old,
+        ref,
+        weights,
+        sampled,
+        chosen: marks,
+      } = inputs as Record<string, Tensor | undefined>;
       return lossAndGradients(layout, inputs, { mask: mask!, share: share! }, (parameters) => {
         const logits = responseLogits(config, parameters, inputs);
         return objectivePerToken(options, {
@@ -81,6 +88,7 @@ export function trainProgram(options: TrainProgramOptions): TensorProgram {
           ref,
           weights,
           sampled,
+          chosen: marks,
         });
       });
     },

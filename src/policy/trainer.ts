@@ -1,5 +1,6 @@
 import type { Ragged } from '../core/columns.ts';
 import { RlevError, show } from '../core/errors.ts';
+import { foldIn } from '../core/random.ts';
 import type { LossSpec, Publication, Trainer, TrainMetrics, TrainRequest } from '../core/services.ts';
 import type { Arrays, Engine } from '../engine/engine.ts';
 import type { PolicyWeights } from './checkpoint.ts';
@@ -111,8 +112,9 @@ class ArenaTrainer implements LocalTrainer {
   async train(request: TrainRequest, signal?: AbortSignal): Promise<TrainMetrics> {
     const job = await this.#prepare(request, signal);
     const updates = new MetricMeans();
+    let index = 0;
     for (const rows of dealRows(request.responseTokens.offsets.length - 1, request)) {
-      const metrics = await this.#update(job, rows, signal);
+      const metrics = await this.#update(job, { rows, index: index++ }, signal);
       if (metrics) updates.add(metrics);
     }
     this.#learner.endStep();
@@ -168,27 +170,28 @@ class ArenaTrainer implements LocalTrainer {
     if (!readsOld(loss, request.kl)) return { ...prepared, old: undefined, ownRatio: false };
     if (request.oldLogprobs) return { ...prepared, old: request.oldLogprobs, ownRatio: false };
     if (request.epochs * request.miniBatches === 1) return { ...prepared, old: undefined, ownRatio: true };
-    const scoring = { config, programs: this.#programs, tokenBudget: this.#tokenBudget };
-    const views = parameterViews(this.weights.layout, this.current);
-    const old = await scoreResponses(scoring, views, request, signal);
+    const old = await scoreResponses(this.#scoring, this.#views, request, signal);
     return { ...prepared, old, ownRatio: false };
   }
 
   /** One optimizer update on the given rows; undefined where none of their tokens counts. */
   async #update(
     job: Job,
-    rows: Int32Array,
+    update: Update,
     signal: AbortSignal | undefined,
   ): Promise<Record<string, number> | undefined> {
     const { request, mask, params, lr } = job;
+    const { rows } = update;
     const { promptTokens, responseTokens, optimizer } = request;
     const { tokens } = updateTotals(mask, rows);
     if (tokens === 0) return undefined;
-    const share = tokenShares(mask, rows, params);
-    const factors = await this.#factors(job, rows, signal);
+    const columns: UpdateColumns = {
+      share: tokenShares(mask, rows, params),
+      factors: await this.#factors(job, rows, signal),
+      chosen: await this.#chosen(job, update, signal),
+    };
     const batches = planMicroBatches(promptTokens, responseTokens, rows, this.#tokenBudget);
-    const run = (batch: MicroBatch, weights: Arrays) =>
-      this.#runMicroBatch(job, batch, { share, factors }, weights);
+    const run = (batch: MicroBatch, weights: Arrays) => this.#runMicroBatch(job, batch, columns, weights);
     return this.#learner.update({ batches, run, tokens, optimizer, lr }, signal);
   }
 
@@ -200,17 +203,41 @@ class ArenaTrainer implements LocalTrainer {
   ): Promise<Ragged<Float32Array> | undefined> {
     const { topEntropy: share, importanceWeights: given } = request;
     if (share === undefined) return given;
-    const scoring = { config: this.weights.config, programs: this.#programs, tokenBudget: this.#tokenBudget };
-    const views = parameterViews(this.weights.layout, this.current);
-    const entropies = await entropiesOf(scoring, views, request, rows, signal);
+    const entropies = await entropiesOf(this.#scoring, this.#views, request, rows, signal);
     const kept = topEntropy(entropies.values, onlyRows(mask, rows), share);
     return { offsets: mask.offsets, values: given ? kept.map((k, t) => k * given.values[t]!) : kept };
+  }
+
+  /** What a loss makes of all tokens of an update, where it wants to see them. */
+  async #chosen(
+    { request, loss, params, mask, old }: Job,
+    { rows, index }: Update,
+    signal: AbortSignal | undefined,
+  ): Promise<Ragged<Float32Array> | undefined> {
+    if (!loss.choose) return undefined;
+    const { values: logprobs } = await scoreResponses(this.#scoring, this.#views, request, signal);
+    const tokens = {
+      logprobs,
+      oldLogprobs: old?.values ?? logprobs,
+      advantages: request.advantage?.values ?? new Float32Array(logprobs.length),
+      mask: onlyRows(mask, rows),
+      key: foldIn(request.key, index, 1),
+    };
+    return { offsets: mask.offsets, values: loss.choose(tokens, params) };
+  }
+
+  get #scoring() {
+    return { config: this.weights.config, programs: this.#programs, tokenBudget: this.#tokenBudget };
+  }
+
+  get #views(): Arrays {
+    return parameterViews(this.weights.layout, this.current);
   }
 
   async #runMicroBatch(
     job: Job,
     batch: MicroBatch,
-    { share, factors }: { share: Ragged<Float32Array>; factors: Ragged<Float32Array> | undefined },
+    { share, factors, chosen }: UpdateColumns,
     weights: Arrays,
   ) {
     const { request, loss, params, ownRatio, mask, old } = job;
@@ -235,9 +262,23 @@ class ArenaTrainer implements LocalTrainer {
       ...(old ? { old: tokenColumn(batch, old) } : {}),
       ...(kl && { ref: tokenColumn(batch, refLogprobs!) }),
       ...(factors && { weights: tokenColumn(batch, factors) }),
+      ...(chosen && { chosen: tokenColumn(batch, chosen) }),
       ...(offPolicy !== undefined && { sampled: tokenColumn(batch, sampledLogprobs!) }),
     });
   }
+}
+
+/** One optimizer update of a request: which rows, and the how-manieth it is. */
+interface Update {
+  readonly rows: Int32Array;
+  readonly index: number;
+}
+
+/** What there is of each token for one update. */
+interface UpdateColumns {
+  readonly share: Ragged<Float32Array>;
+  readonly factors: Ragged<Float32Array> | undefined;
+  readonly chosen: Ragged<Float32Array> | undefined;
 }
 
 /** The numbers of some rows, 0 in the others. */

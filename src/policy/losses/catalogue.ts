@@ -1,10 +1,12 @@
 import { cispo } from './cispo.ts';
+import { clipCov } from './clip-cov.ts';
 import { crossEntropy } from './cross-entropy.ts';
 import { dppo } from './dppo.ts';
 import { dro } from './dro.ts';
 import { gmpo } from './gmpo.ts';
 import { gspo } from './gspo.ts';
 import { importanceSampling } from './importance-sampling.ts';
+import { klCov } from './kl-cov.ts';
 import type { LossCatalogue, LossDefinition } from './loss.ts';
 import { ppoClip } from './ppo-clip.ts';
 import { reinforce } from './reinforce.ts';
@@ -25,6 +27,8 @@ export const standardLosses: LossCatalogue = lossCatalogue([
   vespo,
   dppo,
   dro,
+  clipCov,
+  klCov,
   importanceSampling,
   reinforce,
   crossEntropy,

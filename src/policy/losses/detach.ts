@@ -16,6 +16,12 @@ export function detach(x: Tensor): Tensor {
   return withoutGradient((y) => tf.clone(y), x);
 }
 
+/** |x| with the gradient sign(x): 0 at 0, where that of `tf.abs` is -1. */
+export function absolute(x: Tensor): Tensor {
+  const sign = withoutGradient((y) => tf.sign(y), x);
+  return tf.mul(x, sign);
+}
+
 /** The numbers of `value` with the gradient of `source` (straight-through). Shapes broadcast. */
 export function withGradientOf(source: Tensor, value: Tensor): Tensor {
   return tf.add(tf.sub(source, detach(source)), detach(value));

@@ -1,7 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import type { KlEstimator } from '../../core/services.ts';
 import { tf } from '../../engine/tf.ts';
-import { withGradientOf, withoutGradient } from './detach.ts';
+import { absolute, withGradientOf } from './detach.ts';
 
 /**
  * Estimate of KL(pi || pi_ref) at each token from the token that was sampled (Schulman, 2020), d = log pi_ref - log pi:
@@ -21,11 +21,7 @@ export function klPenalty(use: KlEstimator, logprobs: Tensor, refLogprobs: Tenso
     case 'k1':
       return difference;
     case 'abs':
-      // Not tf.abs, whose gradient at 0 is -1: where the policy is still the reference, there is no pull.
-      return tf.mul(
-        difference,
-        withoutGradient((x) => tf.sign(x), difference),
-      );
+      return absolute(difference);
     case 'k2':
       return tf.mul(tf.mul(difference, difference), 0.5);
     case 'k3': {

@@ -1,5 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { z } from 'zod';
+import type { RandomKey } from '../../core/random.ts';
 import type { Aggregation } from '../../core/services.ts';
 import type { Remark, Surroundings } from '../../core/stage.ts';
 
@@ -18,6 +19,20 @@ export interface LossInputs {
   readonly advantages: Tensor;
   /** 1 where a token counts. */
   readonly mask: Tensor;
+  /** What `choose` made of the whole update; there for a loss that has it. */
+  readonly chosen: Tensor;
+}
+
+/** All response tokens of a request, of which those of one update count; one number a token each. */
+export interface UpdateTokens {
+  /** Under the policy as it is before the update. */
+  readonly logprobs: Float32Array;
+  readonly oldLogprobs: Float32Array;
+  readonly advantages: Float32Array;
+  /** Above 0 where a token counts. */
+  readonly mask: Float32Array;
+  /** For what is drawn. */
+  readonly key: RandomKey;
 }
 
 export interface LossOutputs {
@@ -43,6 +58,11 @@ export interface LossDefinition<P extends AggregateParams = AggregateParams> {
   readonly ofRatio?: readonly string[];
   /** For `lint`: parameters that do something else here than they seem to. */
   remarks?(params: P, around: Surroundings): readonly Remark[];
+  /**
+   * A number for each token that depends on all tokens of an update, such as a rank, whatever the micro-batches: what
+   * `chosen` is to `perToken`. For a loss that needs advantage and oldLogprobs; costs a forward pass an update.
+   */
+  choose?(tokens: UpdateTokens, params: P): Float32Array;
   perToken(inputs: LossInputs, params: P): LossOutputs;
 }
 

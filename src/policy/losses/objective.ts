@@ -30,6 +30,7 @@ export interface ObjectiveInputs {
   readonly old?: Tensor | undefined;
   readonly ref?: Tensor | undefined;
   readonly sampled?: Tensor | undefined;
+  readonly chosen?: Tensor | undefined;
   /** What the loss of each token, but neither KL nor entropy, is multiplied by. */
   readonly weights?: Tensor | undefined;
 }
@@ -57,6 +58,9 @@ export function objectivePerToken(objective: Objective, inputs: ObjectiveInputs)
       },
       get advantages() {
         return inputs.advantages ?? undeclared(loss, 'advantage');
+      },
+      get chosen() {
+        return inputs.chosen ?? undeclared(loss, 'chosen');
       },
     },
     params,
@@ -98,10 +102,10 @@ function ratioOf({ logprobs, old }: ObjectiveInputs): Tensor {
   return old ? logRatio(logprobs, old) : ownLogRatio(logprobs);
 }
 
-function undeclared(loss: LossDefinition, column: LossColumn): never {
+function undeclared(loss: LossDefinition, column: LossColumn | 'chosen'): never {
   throw new RlevError({
     code: 'stage/contract',
     message: `The loss ${loss.use} reads ${column} and does not declare it.`,
-    help: `Add '${column}' to its needs.`,
+    help: column === 'chosen' ? 'Give it a function `choose`.' : `Add '${column}' to its needs.`,
   });
 }

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { randomKey } from '../../../src/core/random.ts';
 import { type Engine, openEngine } from '../../../src/engine/engine.ts';
 import { standardLosses } from '../../../src/policy/losses/catalogue.ts';
 import type { AggregateParams } from '../../../src/policy/losses/loss.ts';
@@ -140,6 +141,27 @@ describe('policy/losses', () => {
         'token-mean',
       ]);
     }
+  });
+
+  it('draw for clip-cov as many tokens as asked for, at least one, of those that may be left out', () => {
+    const n = 40;
+    const tokens = {
+      logprobs: Float32Array.from({ length: n }, (_, t) => -(t % 5) / 2),
+      oldLogprobs: Float32Array.from({ length: n }, (_, t) => -(t % 5) / 2),
+      advantages: Float32Array.from({ length: n }, (_, t) => 2 - (t % 5)),
+      mask: new Float32Array(n).fill(1),
+      key: randomKey(3, 'test'),
+    };
+    const { choose, params } = standardLosses['loss/clip-cov']!;
+    const chosen = (own: object) => [...choose!(tokens, params.parse({ between: [0.5, 5], ...own }))];
+    const count = (marks: number[]) => marks.filter((x) => x === 1).length;
+    expect(count(chosen({ share: 0.1 }))).to.equal(4);
+    expect(count(chosen({}))).to.equal(1);
+    expect(chosen({ share: 0.1 })).to.deep.equal(chosen({ share: 0.1 }));
+    // A and log pi move alike in steps: the covariance of a token is 0 in the middle, and 2 or 1/2 beside it.
+    const all = chosen({ share: 1 });
+    for (const [t, x] of all.entries()) expect(x, `token ${t}`).to.equal(t % 5 === 0 || t % 5 === 4 ? 1 : 0);
+    expect(count(chosen({ share: 1, between: [9, 10] }))).to.equal(0);
   });
 
   it('refuse parameters that a loss does not have', () => {

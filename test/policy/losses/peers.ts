@@ -38,6 +38,8 @@ const verlNames: Readonly<Record<string, string>> = {
   dro: 'loss/dro',
   dppo_tv: 'loss/dppo',
   dppo_kl: 'loss/dppo',
+  clip_cov: 'loss/clip-cov',
+  kl_cov: 'loss/kl-cov',
 };
 const klAliases: Readonly<Record<string, string>> = { kl: 'k1', mse: 'k2', low_var_kl: 'k3', 'k2+': 'k2' };
 
@@ -79,6 +81,8 @@ function verl({ loss, params: p, mask }: PeerCase): Form {
     'loss/gmpo': { clip },
     'loss/sapo': { temperatures: [p.tau_pos, p.tau_neg] },
     'loss/dro': { beta: p.dro_beta },
+    'loss/clip-cov': { clip, share: p.clip_cov_ratio, between: [p.clip_cov_lb, p.clip_cov_ub] },
+    'loss/kl-cov': { share: p.kl_cov_ratio, coefficient: p.ppo_kl_coef },
     'loss/dppo': { divergence: loss.slice(-2), bounds: clip, truncate: p.clip_ratio_c },
   };
   const kl = p.kl_penalty as string | undefined;

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type Ragged, raggedFloat32 } from '../../../src/core/columns.ts';
+import { randomKey } from '../../../src/core/random.ts';
 import type { Aggregation } from '../../../src/core/services.ts';
 import type { Engine } from '../../../src/engine/engine.ts';
 import { tf } from '../../../src/engine/tf.ts';
@@ -31,6 +32,8 @@ export interface LossCase {
   readonly mask: number[][];
   readonly rollout_is_weights?: number[][];
   readonly rollout_logprobs?: number[][];
+  /** Where the loss chooses tokens of the whole update. */
+  readonly chosen?: number[][];
   readonly expected_loss: number;
   readonly expected_grad_wrt_logprobs: number[][];
   readonly expected_metrics: Readonly<Record<string, number>>;
@@ -66,6 +69,22 @@ export function shareOf(
   });
 }
 
+/** What a loss chooses of the tokens of an example, were it an update of its own. */
+export function chosenOf({ loss, params }: Objective, example: LossCase): number[][] | undefined {
+  if (!loss.choose) return undefined;
+  const flat = (rows: number[][] | null): Float32Array => Float32Array.from(rows!.flat());
+  const tokens = {
+    logprobs: flat(example.logprobs),
+    oldLogprobs: flat(example.old_logprobs),
+    advantages: flat(example.advantages),
+    mask: flat(example.mask),
+    key: randomKey(1, 'chosen'),
+  };
+  const chosen = loss.choose(tokens, params);
+  const width = example.mask[0]!.length;
+  return example.mask.map((_, i) => [...chosen.subarray(i * width, (i + 1) * width)]);
+}
+
 export interface Outcome {
   readonly loss: number;
   readonly gradient: Float32Array;
@@ -84,6 +103,7 @@ export async function outcomeOf(engine: Engine, objective: Objective, example: L
     ref,
     weights: example.rollout_is_weights,
     sampled: example.rollout_logprobs,
+    chosen: example.chosen ?? chosenOf(objective, example),
   };
   const feeds: Record<string, Float32Array> = {
     logprobs: flat(logprobs),

@@ -5,7 +5,7 @@ import type { Aggregation, KlSpec } from '../../../src/core/services.ts';
 import { type Engine, openEngine } from '../../../src/engine/engine.ts';
 import { standardLosses } from '../../../src/policy/losses/catalogue.ts';
 import type { Objective } from '../../../src/policy/losses/objective.ts';
-import { type LossCase, outcomeOf } from './reference.ts';
+import { chosenOf, type LossCase, outcomeOf } from './reference.ts';
 
 const aggregations: readonly Aggregation[] = [
   'token-mean',
@@ -75,6 +75,7 @@ function part(
     mask: pick(whole.mask),
     ...(whole.rollout_is_weights && { rollout_is_weights: pick(whole.rollout_is_weights) }),
     ...(whole.rollout_logprobs && { rollout_logprobs: pick(whole.rollout_logprobs) }),
+    ...(whole.chosen && { chosen: pick(whole.chosen) }),
   };
 }
 
@@ -95,7 +96,9 @@ describe('policy/losses, whatever the micro-batches, their padding and the order
       ...(kl && { kl: { ...kl, coefficient: 0.3 } }),
       ...corrected,
     };
-    const whole = update(drawn);
+    const plain = update(drawn);
+    const chosen = chosenOf(objective, plain);
+    const whole = { ...plain, ...(chosen && { chosen }) };
     const params = {
       loss_agg_mode: aggregate,
       batch_num_tokens: whole.mask.flat().reduce((a, b) => a + b),
@@ -129,6 +132,8 @@ describe('policy/losses, whatever the micro-batches, their padding and the order
     ['loss/ppo-clip', { ratio: 'sequence', clip: [0.5, 2], dualClip: 3 }] as const,
     ['loss/gspo', { clip: [0.5, 2], dualClip: 3 }] as const,
     ['loss/dppo', { divergence: 'kl' }] as const,
+    ['loss/clip-cov', { share: 0.2, between: [-1, 1] }] as const,
+    ['loss/kl-cov', { share: 0.2 }] as const,
   ];
   for (const [use, own] of variants) {
     it(`${use} ${JSON.stringify(own)} keeps its loss and gradient, by every aggregation`, async () => {
