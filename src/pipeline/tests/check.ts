@@ -4,6 +4,7 @@ import { errorCodes, RlevError, RlevErrors, show } from '../../core/errors.ts';
 import type { Catalogue } from '../../core/stage.ts';
 import { columnsOf } from '../file/flow.ts';
 import { loadPipeline, type Pipeline, type ResolvedStage } from '../file/resolve.ts';
+import { requireExpectation } from './expectation.ts';
 import { rowsFor } from './feed.ts';
 import type { TestCase } from './read.ts';
 import { spanOf } from './run-tests.ts';
@@ -46,6 +47,9 @@ function unknownNames(test: TestCase): RlevError[] {
     ...Object.keys(expect)
       .filter((name) => !words.includes(name) && !(name in vocabulary) && !name.startsWith('data.'))
       .map((name) => unknown(test, name, Object.keys(vocabulary))),
+    ...Object.entries(expect).flatMap(([name, expected]) =>
+      words.includes(name) ? [] : unfitExpectations(test, name, expected),
+    ),
     ...(code === undefined || codes.includes(String(code))
       ? []
       : [
@@ -58,6 +62,16 @@ function unknownNames(test: TestCase): RlevError[] {
           }),
         ]),
   ];
+}
+
+function unfitExpectations(test: TestCase, name: string, expected: unknown): RlevError[] {
+  try {
+    requireExpectation(expected);
+    return [];
+  } catch (error) {
+    if (!(error instanceof RlevError)) throw error;
+    return [new RlevError({ ...error.details(), place: test.at('expect', name) })];
+  }
 }
 
 /** Columns that are expected of a test whose rows are at hand, and that neither these nor its stages have. */

@@ -90,22 +90,39 @@ function meets(actual: PlainCell, expected: unknown, single: boolean): boolean {
   }
   if (typeof expected === 'object' && expected !== null) return meetsAll(actual, expected);
   if (typeof expected !== 'string' || !expected.startsWith('~')) return sameCell(actual, expected, 0, single);
+  const { value, tolerance } = nearness(expected);
+  if (typeof actual !== 'number') return false;
+  if (tolerance !== undefined) return Math.abs(actual - value) <= tolerance;
+  return near(actual, value, closely);
+}
+
+function meetsAll(actual: PlainCell, demands: object): boolean {
+  requireDemands(demands);
+  return Object.entries(demands).every(([name, argument]) => predicates[name]!(actual, argument as never));
+}
+
+/** @throws RlevError `config/type` or `config/unknown-key` for what is no expectation, whatever it would be compared with */
+export function requireExpectation(expected: unknown): void {
+  if (Array.isArray(expected)) for (const cell of expected) requireExpectation(cell);
+  else if (typeof expected === 'object' && expected !== null) requireDemands(expected);
+  else if (typeof expected === 'string' && expected.startsWith('~')) nearness(expected);
+}
+
+/** `~0.33 +- 0.01` as numbers. */
+function nearness(expected: string): { readonly value: number; readonly tolerance: number | undefined } {
   const [, value, within] = /^~\s*(\S+?)(?:\s*(?:\+-|±)\s*(\S+))?$/.exec(expected) ?? [];
   const tolerance = within === undefined ? undefined : Number(within);
   if (value === undefined || !Number.isFinite(Number(value)) || Number.isNaN(tolerance)) {
     throw unfit(expected, 'Write ~0.33, or ~0.33 +- 0.01.');
   }
-  if (typeof actual !== 'number') return false;
-  if (tolerance !== undefined) return Math.abs(actual - Number(value)) <= tolerance;
-  return near(actual, Number(value), closely);
+  return { value: Number(value), tolerance };
 }
 
-function meetsAll(actual: PlainCell, demands: object): boolean {
+function requireDemands(demands: object): void {
   const names = Object.keys(demands);
   if (names.length === 0) throw unfit(demands, `Demand one of ${Object.keys(predicates).join(', ')}.`);
-  return Object.entries(demands).every(([name, argument]) => {
-    const predicate = predicates[name];
-    if (!predicate) {
+  for (const [name, argument] of Object.entries(demands)) {
+    if (!Object.hasOwn(predicates, name)) {
       throw new RlevError({
         code: 'config/unknown-key',
         message: `Nothing can be demanded by the name of ${name}.`,
@@ -113,16 +130,25 @@ function meetsAll(actual: PlainCell, demands: object): boolean {
         help: didYouMean(name, Object.keys(predicates)),
       });
     }
-    const fits =
-      name === 'not' ||
-      (name === 'matches'
-        ? typeof argument === 'string'
-        : name === 'between' || name === 'oneOf'
-          ? Array.isArray(argument)
-          : typeof argument === 'number');
-    if (!fits) throw unfit({ [name]: argument }, examples);
-    return predicate(actual, argument as never);
-  });
+    if (!fits(name, argument)) throw unfit({ [name]: argument }, examples);
+  }
+}
+
+function fits(name: string, argument: unknown): boolean {
+  if (name === 'not') return true;
+  if (name === 'matches') return typeof argument === 'string' && isPattern(argument);
+  if (name === 'between') {
+    return Array.isArray(argument) && argument.length === 2 && argument.every((n) => typeof n === 'number');
+  }
+  return name === 'oneOf' ? Array.isArray(argument) : typeof argument === 'number';
+}
+
+function isPattern(text: string): boolean {
+  try {
+    return Boolean(new RegExp(text, 'u'));
+  } catch {
+    return false;
+  }
 }
 
 const examples = 'Such as { above: 0 }, { between: [0, 1] }, { oneOf: [0, 1] }, { matches: "^a" }.';

@@ -133,6 +133,7 @@ describe('lint', () => {
   - { name: d, stage: value, rows: [{ points: 1 }], expect: { error: config/column } }
   - { name: e, stage: value, rows: [{ points: 1 }], expect: { error: config/columns } }
   - { name: f, stage: value, rows: RUN@3/prompts, expect: { value: 1 } }
+  - { name: g, stage: value, ${row}, expect: { value: [{ abve: 0 }] } }
 `;
     const placed = async (name: string): Promise<string[]> =>
       (await lint(join(folder, name), { ...options, offline: true })).map(
@@ -148,11 +149,13 @@ describe('lint', () => {
       '8:78 config/unknown-key There is no column reward behind value.',
       '9:36 config/columns value (value/points) needs the column exam_total, which the rows of this test lack.',
       '10:70 config/unknown-key No error has the code config/column.',
+      '13:85 config/unknown-key Nothing can be demanded by the name of abve.',
     ]);
     expect((await placed('q.test.yaml')).map((finding) => finding.split(' ')[0])).to.deep.equal([
       '4:78',
       '5:36',
       '6:70',
+      '9:85',
     ]);
     const [gone] = await placed('gone.test.yaml');
     rmSync(folder, { recursive: true });
