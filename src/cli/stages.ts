@@ -128,18 +128,27 @@ function columnRows(columns: readonly ColumnDescription[]): string[][] {
   return columns.map(({ name, type, description }) => [name, type, description]);
 }
 
-/** Rows as lines, each column as wide as its widest cell. */
+/** Rows as lines, each column as wide as its widest cell; on a terminal the last one is folded where it would not fit. */
 function aligned(rows: readonly (readonly string[])[], indent = ''): string {
   const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  const left = indent.length + widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0);
+  const room = (process.stdout.columns ?? Infinity) - left;
   return rows
-    .map(
-      (row) =>
-        `${indent}${row
-          .map((cell, i) => cell.padEnd(widths[i]!))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
+    .map((row) => {
+      const cells = row.slice(0, -1).map((cell, i) => `${cell.padEnd(widths[i]!)}  `);
+      const [first, ...more] = folded(row.at(-1)!, room);
+      const lines = [`${indent}${cells.join('')}${first}`, ...more.map((line) => ' '.repeat(left) + line)];
+      return lines.map((line) => `${line.trimEnd()}\n`).join('');
+    })
     .join('');
+}
+
+/** A text as lines of at most `room` characters, broken between words; whole where that is too little to read. */
+function folded(text: string, room: number): string[] {
+  if (room < 24 || text.length <= room) return [text];
+  const cut = text.lastIndexOf(' ', room);
+  const at = cut > 0 ? cut : room;
+  return [text.slice(0, at), ...folded(text.slice(at).trimStart(), room)];
 }
 
 function asJson(value: unknown): string {

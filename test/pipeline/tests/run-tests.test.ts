@@ -203,6 +203,11 @@ describe('tests in YAML', () => {
       /by the name of abov.\n.*`above`/,
     ],
     [
+      'a pattern',
+      '{ name: n, stage: verify, rows: [{ prompt: q, response: a, reference: [a] }], expect: { response: { matches: "(" } } }',
+      /config\/type: \{"matches":"\("\} is no expectation/,
+    ],
+    [
       'a span',
       '{ name: n, stage: reward/value, rows: [{ value: 1 }], expect: {} }',
       /config\/order: value stands before reward/,
