@@ -85,7 +85,7 @@ async function apply(wired: WiredStage, cohort: Cohort, record: Recorder): Promi
       if (again) refuseUnbounded(definition.rounds?.(params) ?? 1, event);
       const identity = await record(wired, cohort, {
         kind: 'select',
-        parents: parentsOf(cohort, definition.needs(params)),
+        parents: parentsOf(cohort.producers, definition.needs(params)),
         data: { keep: [...selection.keep], ...(again && { again }) },
       });
       const producers = new Map([...cohort.producers, ['row_id', [identity]]]);
@@ -96,7 +96,7 @@ async function apply(wired: WiredStage, cohort: Cohort, record: Recorder): Promi
       const update = await (stage as UpdateStage).run(needed, event);
       const identity = await record(wired, cohort, {
         kind: 'update',
-        parents: parentsOf(cohort, ['', ...definition.needs(params)]),
+        parents: parentsOf(cohort.producers, ['', ...definition.needs(params)]),
         data: {
           metrics: { ...update.metrics },
           version: update.version,
@@ -152,7 +152,7 @@ async function add(
   const needs = definition.kind === 'map' ? definition.needs(params) : [];
   const identity = await record(wired, cohort, {
     kind: 'columns',
-    parents: parentsOf(cohort, needs),
+    parents: parentsOf(cohort.producers, needs),
     columns: { row_id: rowIds, ...columns },
     specs,
   });
@@ -190,8 +190,8 @@ function copiesOf(batch: Batch, names: readonly ColumnName[]): Columns<ColumnNam
 }
 
 /** Identities of the events that made the needed columns, and the rows. */
-function parentsOf(cohort: Cohort, needs: readonly string[]): string[] {
-  const identities = ['row_id', ...needs].flatMap((name) => cohort.producers.get(name) ?? []);
+export function parentsOf(producers: Cohort['producers'], needs: readonly string[]): string[] {
+  const identities = ['row_id', ...needs].flatMap((name) => producers.get(name) ?? []);
   return [...new Set(identities)];
 }
 

@@ -62,18 +62,17 @@ export function checkAgainst(recording: Recording, stages: readonly ResolvedStag
       .map(({ id }) => id),
   );
 
-  const recorder =
-    (recorded: RecordedCohort): Recorder =>
-    async (wired, cohort, deed) => {
+  const recorder = (recorded: RecordedCohort): Recorder => {
+    let parents: ReturnType<Recording['parents']> | undefined;
+    return async (wired, cohort, deed) => {
       const draft = draftOf(wired, cohort, deed);
       const identity = identityOf(draft);
       const entry = recording.entryOf(recorded, wired.id, cohort.event.round);
-      const known = new Set([recording.origin, ...recorded.entries.map((e) => e.identity)]);
       // a run that was stopped lacks the last stages of a step
       if (!entry && unchanged.has(wired.id)) return identity;
-      const asRecorded =
-        entry && unchanged.has(wired.id) && deed.parents.every((parent) => known.has(parent));
-      if (!asRecorded) {
+      parents ??= recording.parents(recorded);
+      const read = entry && (await parents).get(entry.identity);
+      if (!entry || !read || !unchanged.has(wired.id) || !sameOnes(deed.parents, read)) {
         changed++;
         return identity;
       }
@@ -88,12 +87,17 @@ export function checkAgainst(recording: Recording, stages: readonly ResolvedStag
       }
       return identity;
     };
+  };
   return {
     recorder,
     get result() {
       return { compared, changed, difference };
     },
   };
+}
+
+function sameOnes(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((x) => b.includes(x));
 }
 
 function draftOf(wired: WiredStage, { event: { step, round, scope } }: Cohort, deed: Deed): EventDraft {

@@ -13,6 +13,7 @@ import { keysOf, openRecording } from './recording.ts';
 import { isWhole } from './replay.ts';
 import { partnersOf } from './replay-changes.ts';
 import { firstStage, openReplayer, type Replayer } from './replayer.ts';
+import { needsPolicyOfTheTime, startPolicy, startStates } from './starting.ts';
 
 export interface PipelineDiff {
   readonly run: string;
@@ -59,7 +60,9 @@ async function compareOn(
     for (const pipeline of pipelines) {
       const notice = (message: string): void => options.notice?.(`${pipeline.file}: ${message}`);
       const from = pipeline.stages[Math.min(first, pipeline.stages.length - 1)]!.id;
-      open.push(await openReplayer(recording, pipeline, { from, notice, signal }));
+      const replayer = await openReplayer(recording, pipeline, { from, notice, signal });
+      open.push(replayer);
+      await startStates(replayer, recording, Math.max(recording.base, options.steps?.from ?? 0), notice);
     }
     const [left, right] = open as [Replayer, Replayer];
     const diffs = new ColumnDiffs(true);
@@ -68,8 +71,14 @@ async function compareOn(
     for await (const recorded of cohortsOf(recording.log, { scope: 'train', ...options.steps })) {
       signal.throwIfAborted();
       if (!isWhole(recorded, recording, left, options.notice ?? (() => undefined))) continue;
-      const x = await left.run(await left.inputs(recorded, ['points']));
-      const y = await right.run(await right.inputs(recorded, ['points']));
+      const through = async (replayer: Replayer): Promise<Cohort> => {
+        if (needsPolicyOfTheTime(replayer, recording)) {
+          await startPolicy(replayer, recording, recorded.step);
+        }
+        return replayer.run(await replayer.inputs(recorded, ['points']));
+      };
+      const x = await through(left);
+      const y = await through(right);
       compareCohorts(diffs, x, y, [left, right]);
       steps++;
       rollouts += x.batch.numRows;

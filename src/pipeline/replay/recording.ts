@@ -6,9 +6,11 @@ import type { EventLog, JournalEntry } from '../../log/event-log.ts';
 import { joinedBatch, type RecordedCohort } from '../../log/join.ts';
 import { foldRounds } from '../../log/rounds.ts';
 import { openRun } from '../../log/run-directory.ts';
-import { type Cohort, emptyCohort, joinProducers } from '../../streams/cohort.ts';
+import { type Cohort, emptyCohort, joinProducers, parentsOf } from '../../streams/cohort.ts';
 import { loadPipeline, type Pipeline, type ResolvedStage } from '../file/resolve.ts';
 import { scoped } from './scoped.ts';
+
+type Producers = Cohort['producers'];
 
 /** A recorded run, open for reading, with the pipeline that made it. */
 export interface Recording {
@@ -20,12 +22,12 @@ export interface Recording {
   readonly whole: Pipeline;
   /** The run's first step: 0, or that of the checkpoint which it was forked from. */
   readonly base: number;
-  /** Identity of that checkpoint, which made the policy of the first step. */
-  readonly origin: string | undefined;
   /** The recorded event of a stage in a cohort, by default that of the last round. */
   entryOf(recorded: RecordedCohort, stage: string, round?: number): JournalEntry | undefined;
   /** Names of the columns that each stage recorded, `row_id` only where the stage makes it. */
   columnsByStage(recorded: RecordedCohort): Promise<ReadonlyMap<string, readonly string[]>>;
+  /** Identities of the events that each stage of a cohort read, by its event's. */
+  parents(recorded: RecordedCohort): Promise<ReadonlyMap<string, readonly string[]>>;
   /**
    * A cohort as it stood behind some stages, with those of the named columns that are there, and `row_id`; reads no
    * other stage's.
@@ -102,19 +104,40 @@ function recordingOf(
     return schemas;
   };
 
+  /** What made the policy of the run's first step. */
+  const originOf = ({ step }: RecordedCohort): string | undefined =>
+    step === base ? fork?.identity : undefined;
+
+  const producedBy = (at: Producers, entry: JournalEntry, names: readonly string[]): Producers => {
+    const producers = new Map(at);
+    if (entry.kind === 'select') producers.set('row_id', [entry.identity]);
+    for (const name of names) producers.set(name, [entry.identity]);
+    return producers;
+  };
+
   return {
     log,
     scope,
     pipeline,
     whole,
     base,
-    origin: fork?.identity,
     entryOf,
     columnsByStage,
+    parents: async (recorded) => {
+      const parents = new Map<string, readonly string[]>();
+      const columns = await columnsByStage(recorded);
+      const origin = originOf(recorded);
+      const start: Producers = new Map(origin === undefined ? [] : [['', [origin]]]);
+      await foldRounds(recorded.entries, start, joinProducers, async (at, entry) => {
+        const stage = byId.get(entry.key.stage);
+        parents.set(entry.identity, parentsOf(at, needs(stage)));
+        return producedBy(at, entry, columns.get(entry.key.stage) ?? adds(stage));
+      });
+      return parents;
+    },
     cohortAfter: async (stages, recorded, names, signal, round) => {
-      const origin = recorded.step === base ? fork?.identity : undefined;
       const last = round ?? Math.max(...recorded.entries.map(({ key }) => key.round));
-      const cohort = emptyCohort(eventOf(whole, base, recorded, last, signal), origin);
+      const cohort = emptyCohort(eventOf(whole, base, recorded, last, signal), originOf(recorded));
       if (stages.length === 0) return cohort;
       const columns = await columnsByStage(recorded);
       const wanted = new Set(['row_id', ...names]);
@@ -123,12 +146,9 @@ function recordingOf(
       const before = recorded.entries.filter(
         ({ key }) => stages.includes(key.stage) && (round === undefined || key.round === round),
       );
-      const rounds = await foldRounds(before, cohort.producers, joinProducers, async (at, entry) => {
-        const producers = new Map(at);
-        if (entry.kind === 'select') producers.set('row_id', [entry.identity]);
-        for (const name of columns.get(entry.key.stage) ?? []) producers.set(name, [entry.identity]);
-        return producers;
-      });
+      const rounds = await foldRounds(before, cohort.producers, joinProducers, async (at, entry) =>
+        producedBy(at, entry, columns.get(entry.key.stage) ?? []),
+      );
       const there = new Set(stages.flatMap((id) => columns.get(id) ?? []).filter((name) => wanted.has(name)));
       // the last one says which rows there are
       const rows = stages.findLast((id) => columns.has(id));
@@ -147,6 +167,13 @@ function recordingOf(
 function adds(stage: ResolvedStage | undefined): readonly string[] {
   const definition = stage?.definition;
   return definition?.kind === 'source' || definition?.kind === 'map' ? definition.adds(stage!.params) : [];
+}
+
+/** What a stage reads, as its event's parents count it: an update reads the policy too. */
+function needs(stage: ResolvedStage | undefined): readonly string[] {
+  if (!stage || stage.definition.kind === 'source') return [];
+  const needs: readonly string[] = stage.definition.needs(stage.params);
+  return stage.definition.kind === 'update' ? ['', ...needs] : needs;
 }
 
 /** The event that a cohort was: the policy that sampled it follows from the number in flight. */

@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs';
-import { basename, join, relative, resolve as resolvePath } from 'node:path';
+import { basename, relative, resolve as resolvePath } from 'node:path';
 import { RlevError } from '../../core/errors.ts';
 import type { Catalogue, Scope } from '../../core/stage.ts';
 import { parseAddress } from '../../log/address.ts';
-import type { EventLog, JournalEntry } from '../../log/event-log.ts';
+import type { EventLog } from '../../log/event-log.ts';
 import { canonicalJson, sha256 } from '../../log/identity.ts';
 import { cohortsOf, type RecordedCohort } from '../../log/join.ts';
 import { originOf } from '../../log/origin.ts';
@@ -14,7 +13,6 @@ import { keepsColumns, type Recorder, recordInto, recordNothing } from '../../st
 import { stagesInRounds } from '../../streams/rounds.ts';
 import { cancellable } from '../cancellable.ts';
 import { loadPipeline, type Pipeline } from '../file/resolve.ts';
-import { checkpointFolder, loadCheckpoint } from '../run/checkpoint.ts';
 import { startingHash } from '../run/fork.ts';
 import { checkAgainst, type ReplayCheck } from './check-replay.ts';
 import { measureOffPolicy, type OffPolicy } from './off-policy.ts';
@@ -22,9 +20,8 @@ import { openRecording, type Recording, recordedPipeline } from './recording.ts'
 import { ReplayChanges } from './replay-changes.ts';
 import { type ReplayedStage, ReplayFigures } from './replay-figures.ts';
 import { openReplayer, type Replayer, type ReplayRange } from './replayer.ts';
-import { sameStage } from './same-stage.ts';
 import { scoped } from './scoped.ts';
-import { readsWeightsOfTheTime } from './weights-of-the-time.ts';
+import { needsPolicyOfTheTime, startPolicy, startStates } from './starting.ts';
 
 export interface ReplayOptions extends ReplayRange {
   readonly catalogue: Catalogue;
@@ -142,7 +139,7 @@ async function replayAll(
   }));
   const check = options.check ? checkAgainst(recording, resolved) : undefined;
   const offPolicy: OffPolicy[] = [];
-  const asIs = !updates(replayer) && stages.some((wired) => readsWeightsOfTheTime(wired, recording));
+  const asIs = needsPolicyOfTheTime(replayer, recording);
   const started = performance.now();
   let count = 0;
   const load = async (recorded: RecordedCohort) => {
@@ -207,7 +204,10 @@ async function* ahead<T, U>(items: AsyncIterable<T>, load: (item: T) => Promise<
   if (next) yield await next;
 }
 
-/** Whether a cohort has what comes before the replayed stages: a run that was stopped can end inside a step. */
+/**
+ * Whether a cohort has what comes before the replayed stages, and all rounds that these select from: a run that was
+ * stopped can end inside a step.
+ */
 export function isWhole(
   recorded: RecordedCohort,
   recording: Recording,
@@ -215,18 +215,19 @@ export function isWhole(
   notice: (message: string) => void,
 ): boolean {
   const { pipeline, entryOf } = recording;
-  const inRounds = new Set(pipeline.stages.slice(0, stagesInRounds(pipeline.stages)).map(({ id }) => id));
+  const inRounds = pipeline.stages.slice(0, stagesInRounds(pipeline.stages)).map(({ id }) => id);
+  const selecting = inRounds.at(-1);
   const last = Math.max(...recorded.entries.map(({ key }) => key.round));
   const isThere = (id: string): boolean => {
-    const entry = entryOf(recorded, id, inRounds.has(id) ? last : undefined);
+    const entry = entryOf(recorded, id, inRounds.includes(id) ? last : undefined);
     return entry !== undefined && entry.data?.again !== true;
   };
   const known = new Set(pipeline.stages.map(({ id }) => id));
-  const lacking = before.find(({ id }) => known.has(id) && !isThere(id));
+  const needed = [...before, ...stages.filter(({ id }) => id === selecting)];
+  const lacking = needed.find(({ id }) => known.has(id) && !isThere(id));
   if (!lacking) return true;
-  notice(
-    `Step ${recorded.step} is left out: the run stopped in it before ${stages[0]!.id}, at ${lacking.id}.`,
-  );
+  const where = before.some(({ id }) => id === lacking.id) ? ` before ${stages[0]!.id}` : '';
+  notice(`Step ${recorded.step} is left out: the run stopped in it${where}, at ${lacking.id}.`);
   return false;
 }
 
@@ -258,58 +259,6 @@ function sayWhatWasNotKept(
 
 function updates({ stages }: Replayer): boolean {
   return stages.some(({ definition }) => definition.kind === 'update');
-}
-
-/** The policy as it was before a step: the starting one, or that of the run's checkpoint. */
-async function startPolicy(replayer: Replayer, { log }: Recording, step: number): Promise<void> {
-  const checkpoint = step === 0 ? undefined : await checkpointAt(log, step);
-  const policy = await replayer.openPolicy();
-  if (checkpoint) await loadCheckpoint(log.directory, checkpoint, { policy, stages: [] });
-}
-
-/**
- * Stages that keep a state from cohort to cohort, as they were before a step: at the run's beginning as they are made,
- * later from its checkpoint. Without one, and where the recording has another stage, the state begins anew, which is said.
- */
-async function startStates(
-  { stages }: Replayer,
-  { log, pipeline }: Recording,
-  step: number,
-  notice: (message: string) => void,
-): Promise<void> {
-  const keepers = stages.filter(({ stage }) => stage.save);
-  if (step === 0 || keepers.length === 0) return;
-  const checkpoint = await checkpointAt(log, step).catch((error: unknown) => {
-    if (error instanceof RlevError && error.code === 'run/not-found') return undefined;
-    throw error;
-  });
-  for (const wired of keepers) {
-    const { id, stage } = wired;
-    const as = { ...wired, use: wired.definition.name };
-    const recorded = pipeline.stages.find((s) => s.id === id);
-    if (checkpoint && sameStage(as, recorded)) {
-      await stage.load?.(join(checkpointFolder(log.directory, checkpoint), 'stages', id));
-    } else {
-      notice(
-        `${id} (${as.use}) keeps a state from step to step, and begins anew at step ${step}: replay from step 0 for what it would have come to by then.`,
-      );
-    }
-  }
-}
-
-async function checkpointAt(log: EventLog, step: number): Promise<JournalEntry> {
-  const kept: number[] = [];
-  for await (const entry of log.entries(({ kind }) => kind === 'checkpoint')) {
-    if (!existsSync(checkpointFolder(log.directory, entry))) continue;
-    if (entry.key.step === step) return entry;
-    kept.push(entry.key.step);
-  }
-  throw new RlevError({
-    code: 'run/not-found',
-    message: `The replay needs the policy as it was at step ${step}, and the run keeps no checkpoint of that.`,
-    value: step,
-    help: `Begin where there is one, with --steps: ${['step 0', ...kept].join(', ')}.`,
-  });
 }
 
 /** A run directory for a replay; its header counts the recording among the data. */

@@ -79,7 +79,7 @@ export async function openReplayer(
 ): Promise<Replayer> {
   const { first, last } = rangeOf(recording.pipeline, pipeline, options);
   const range = pipeline.stages.slice(first, last + 1);
-  const taken = takenFromLog(range, options.again, recording);
+  const taken = takenFromLog(pipeline.stages, range, options.again, recording);
   const before = pipeline.stages.filter((stage, i) => i < first || taken.includes(stage));
   const resolved = range.filter((stage) => !taken.includes(stage));
   for (const { id } of taken) {

@@ -18,12 +18,14 @@ export function readsWeightsOfTheTime(
 /**
  * Stages of a range whose columns a replay takes from the log though they stand in it: those that read weights of the
  * time, are as they were, and would read what they read, since no replayed stage before them adds what they need, makes
- * rows or drops them. Through an update there are none, since that brings the weights itself.
+ * rows or drops them, and none that did is gone. Through an update there are none, since that brings the weights itself.
  *
- * @param range the stages that are to be replayed
+ * @param stages all that the replayed pipeline has
+ * @param range those of them that are to be replayed
  * @param asked id of the stage that is to run in any case
  */
 export function takenFromLog(
+  stages: readonly ResolvedStage[],
   range: readonly ResolvedStage[],
   asked: string | undefined,
   recording: Pick<Recording, 'pipeline' | 'whole'>,
@@ -32,20 +34,34 @@ export function takenFromLog(
   const taken: ResolvedStage[] = [];
   const added = new Set<string>();
   for (const stage of range) {
-    const { definition, params, id } = stage;
+    const { id } = stage;
     const same = sameStage(
       stage,
       recording.pipeline.stages.find((s) => s.id === id),
     );
     const { needs, adds } = columnsOf(stage);
-    const unmoved = needs.every((column) => !added.has(column));
+    const unmoved =
+      needs.every((column) => !added.has(column)) &&
+      rowsBefore(id, stages) === rowsBefore(id, recording.pipeline.stages);
     if (id !== asked && same && unmoved && readsWeightsOfTheTime(stage, recording)) {
       taken.push(stage);
       continue;
     }
-    const changesRows = definition.kind !== 'map' || definition.expands?.(params) !== undefined;
-    if (changesRows) break;
+    if (changesRows(stage)) break;
     for (const column of adds) added.add(column);
   }
   return taken.length < range.length ? taken : [];
+}
+
+function changesRows({ definition, params }: ResolvedStage): boolean {
+  return definition.kind !== 'map' || definition.expands?.(params) !== undefined;
+}
+
+/** The stages before one that make rows or drop them. */
+function rowsBefore(id: string, stages: readonly ResolvedStage[]): string {
+  const before = stages.slice(
+    0,
+    stages.findIndex((stage) => stage.id === id),
+  );
+  return JSON.stringify(before.filter(changesRows).map((stage) => stage.id));
 }

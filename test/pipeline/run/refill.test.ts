@@ -155,8 +155,27 @@ describe('a step that is sampled in rounds', function () {
     const asked = events.findIndex((line) => line.startsWith('train 0.0 signal '));
     const cut = join(folder, 'between');
     await cutAfter(directory, asked + 1, cut);
-    const error = await errorOf(() => replay(cut, { catalogue, from: 'value' }), 'run/not-found');
-    expect(error.message).to.include('no whole step');
+    for (const from of ['value', 'verify']) {
+      const error = await errorOf(() => replay(cut, { catalogue, from }), 'run/not-found');
+      expect(error.message).to.include('no whole step');
+    }
+    expect((await replay(cut, { catalogue, from: 'verify', to: 'verify' })).rollouts).to.equal(8);
+  });
+
+  it('is not compared where a stage reads other rounds than it had read', async () => {
+    const set = ['stages.signal={use: select/signal}'];
+    const { check } = await replayed({ from: 'verify', set, check: true });
+    expect(check!.difference).to.equal(undefined);
+    expect(check!.changed).to.be.greaterThan(0);
+  });
+
+  it('is recorded as a replay from the select on, and read', async () => {
+    const again = join(folder, 'again');
+    await replayed({ from: 'signal', directory: again });
+    const [steps, recorded] = [await stepsOf(again), await stepsOf(directory)];
+    expect(steps.map((step) => columnOf(step, 'reward'))).to.deep.equal(
+      recorded.map((step) => columnOf(step, 'reward')),
+    );
   });
 
   it('is compared with another run, round by round', async () => {

@@ -1,0 +1,73 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { RlevError } from '../../core/errors.ts';
+import { verifyCheckpoint } from '../../log/checkpoints.ts';
+import type { EventLog, JournalEntry } from '../../log/event-log.ts';
+import { nodeFiles } from '../../log/files.ts';
+import { checkpointFolder, loadCheckpoint } from '../run/checkpoint.ts';
+import type { Recording } from './recording.ts';
+import type { Replayer } from './replayer.ts';
+import { sameStage } from './same-stage.ts';
+import { readsWeightsOfTheTime } from './weights-of-the-time.ts';
+
+/** Whether a step needs the policy of its time: no update brings it, and a stage reads it. */
+export function needsPolicyOfTheTime({ stages }: Replayer, recording: Recording): boolean {
+  const updates = stages.some(({ definition }) => definition.kind === 'update');
+  return !updates && stages.some((wired) => readsWeightsOfTheTime(wired, recording));
+}
+
+/** The policy as it was before a step: the starting one, or that of the run's checkpoint. */
+export async function startPolicy(replayer: Replayer, { log }: Recording, step: number): Promise<void> {
+  const checkpoint = step === 0 ? undefined : await checkpointAt(log, step);
+  const policy = await replayer.openPolicy();
+  if (checkpoint) await loadCheckpoint(log.directory, checkpoint, { policy, stages: [] });
+}
+
+/**
+ * Stages that keep a state from cohort to cohort, as they were before a step: at the run's beginning as they are made,
+ * later from its checkpoint. Without one, and where the recording has another stage, the state begins anew, which is said.
+ */
+export async function startStates(
+  { stages }: Replayer,
+  { log, pipeline }: Recording,
+  step: number,
+  notice: (message: string) => void,
+): Promise<void> {
+  const keepers = stages.filter(({ stage }) => stage.save);
+  if (step === 0 || keepers.length === 0) return;
+  const checkpoint = await checkpointAt(log, step).catch((error: unknown) => {
+    if (error instanceof RlevError && error.code === 'run/not-found') return undefined;
+    throw error;
+  });
+  for (const wired of keepers) {
+    const { id, stage } = wired;
+    const as = { ...wired, use: wired.definition.name };
+    const recorded = pipeline.stages.find((s) => s.id === id);
+    if (checkpoint && sameStage(as, recorded)) {
+      await stage.load?.(join(checkpointFolder(log.directory, checkpoint), 'stages', id));
+    } else {
+      notice(
+        `${id} (${as.use}) keeps a state from step to step, and begins anew at step ${step}: replay from step 0 for what it would have come to by then.`,
+      );
+    }
+  }
+}
+
+/** @throws RlevError `run/not-found` with the steps that have one; `run/corrupt` */
+async function checkpointAt(log: EventLog, step: number): Promise<JournalEntry> {
+  const kept: number[] = [];
+  for await (const entry of log.entries(({ kind }) => kind === 'checkpoint')) {
+    if (!existsSync(checkpointFolder(log.directory, entry))) continue;
+    if (entry.key.step === step) {
+      await verifyCheckpoint(nodeFiles(), log.directory, entry);
+      return entry;
+    }
+    kept.push(entry.key.step);
+  }
+  throw new RlevError({
+    code: 'run/not-found',
+    message: `The replay needs the policy as it was at step ${step}, and the run keeps no checkpoint of that.`,
+    value: step,
+    help: `Begin where there is one, with --steps: ${['step 0', ...kept].join(', ')}.`,
+  });
+}
