@@ -147,15 +147,27 @@ function lastPhrase(text: string): { at: number; texts: readonly string[] } {
 
 const opening = /\\f?box(?:ed)?\s{0,3}\{/g;
 
-/** The contents of each `\boxed{...}` whose braces close, in order; of boxes inside a box, the outer. */
+/** What between two boxes offers the second beside the first. */
+const offer = /^[\s$,()\\]*(?:or|或者?)[\s$()\\]*$/i;
+
+/**
+ * The contents of each `\boxed{...}` whose braces close, in order; of boxes inside a box, the outer; of boxes that are
+ * offered side by side, `\boxed{3} or \boxed{4}`, both as one, which is no answer to anything.
+ */
 function boxes(text: string): readonly { at: number; text: string }[] {
   const found: { at: number; text: string }[] = [];
+  let before = 0;
   opening.lastIndex = 0;
   for (let match = opening.exec(text); match; match = opening.exec(text)) {
     const start = match.index + match[0].length;
     const end = closing(text, start);
     if (end < 0) break;
-    found.push({ at: match.index, text: text.slice(start, end) });
+    const last = found.at(-1);
+    const content = text.slice(start, end);
+    const between = text.slice(before, Math.min(match.index, before + 20));
+    if (last && match.index - before < 20 && offer.test(between)) last.text += ` or ${content}`;
+    else found.push({ at: match.index, text: content });
+    before = end + 1;
     opening.lastIndex = end;
   }
   return found;

@@ -55,9 +55,10 @@ export function verifyMath(
   const right = ({ line, math }: Answer, expected: string): boolean => {
     const wanted = joined(plainText(expected));
     if (squeezed(line) === squeezed(wanted) || squeezed(math) === squeezed(wanted)) return true;
-    const [a, b] = [numberOf(math), numberOf(wanted)];
+    const answer = named.test(wanted) ? math : math.replace(unit, '');
+    const [a, b] = [numberOf(answer), numberOf(wanted)];
     if (a && b) return agree(a, b, how.abs, how.rel);
-    const [left, right] = [read(math), read(wanted)];
+    const [left, right] = [read(answer), read(wanted)];
     if (left && right) return reader.same(left, right, how);
     return !right && canonical(line.toLowerCase()) === canonical(wanted.toLowerCase());
   };
@@ -70,6 +71,10 @@ export function verifyMath(
   );
   return stopped ? { ...verdict, answer: `${outOfTime}${verdict.answer}` } : verdict;
 }
+
+/** Words in an answer, and a unit at its end, which is not looked at where the reference has none. */
+const named = /\\(?:text|mathrm)/;
+const unit = /(?<=[\d}])(?:\\ |[\s~])*\\(?:text|mathrm)\s?\{[^{}]*\}(?:\s?\^\s?\{?\d\}?)?\s*$/;
 
 /** A text without what has no meaning in mathematics. */
 function squeezed(text: string): string {
@@ -142,7 +147,8 @@ function mathOf(line: string): string {
   const bare = bounded
     .replace(/^[\s*:：=]+/, '')
     .replace(/^\(\d\)[.、:]?\s+(?=\S)/, '')
-    .replace(/\$/g, '');
+    .replace(/\$/g, '')
+    .replace(/(?<=\d)\s?(?:degrees?\b|度)/g, '^\\circ ');
   const words = prose.exec(bare);
   const math = words && words.index > 0 ? bare.slice(0, words.index) : bare;
   return joined(math);

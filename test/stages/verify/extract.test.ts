@@ -43,6 +43,13 @@ describe('verify/extract', () => {
     expect(stated('\\boxed{7} then \\boxed{8')).to.deep.equal(['7']);
   });
 
+  it('takes boxes that are offered side by side for one, and others for several', () => {
+    expect(stated('$\\boxed{3}$ or $\\boxed{4}$')).to.deep.equal(['3 or 4']);
+    expect(stated('\\boxed{3} 或 \\boxed{4}')).to.deep.equal(['3 or 4']);
+    expect(stated('\\boxed{3} and \\boxed{4}')).to.deep.equal(['3', '4']);
+    expect(stated('\\boxed{3}, or rather \\boxed{4}')).to.deep.equal(['3', '4']);
+  });
+
   it('takes "Answer" in bold for the phrase, and 不选 for no choice', () => {
     expect(stated('**Answer:** B')).to.deep.equal(['** B']);
     expect(stated('**Answer**: B')).to.deep.equal(['B']);

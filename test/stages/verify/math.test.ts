@@ -28,6 +28,11 @@ const same: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
     ['0.\\overline{36}', '\\frac{4}{11}'],
     ['60^{\\circ}', '\\frac{\\pi}{3}'],
     ['75°', '75^{\\circ}'],
+    ['75度', '75^{\\circ}'],
+    ['75 degrees', '75^{\\circ}'],
+    ['2\\sqrt{3}\\text{ cm}', '\\sqrt{12}'],
+    ['5\\,\\mathrm{cm}^{2}', '5'],
+    ['5\\text{ cm}', '5\\mathrm{cm}'],
     ['e^{i\\pi}', '-1'],
     ['3+4i', '4i + 3'],
     ['5\\%', '0.05'],
@@ -82,6 +87,8 @@ const different: readonly (readonly [string, string])[] = [
   ['2^{100}+1', '2^{100}'],
   ['e^{\\pi}', '\\pi^e'],
   ['60', '60^{\\circ}'],
+  ['5\\text{ m}', '5\\text{ cm}'],
+  ['\\boxed{3} or \\boxed{4}', '4'],
   ['x+1', 'x+2'],
   ['x', '\\sqrt{x^2}'],
   ['y', 'x'],
@@ -208,6 +215,13 @@ describe('verify/math', () => {
       expect(answer ?? '', 'no verdict is by the clock').not.to.contain('stopped');
     });
     fc.assert(fc.property(anyText, (text) => right(`\\boxed{${text}}`, '\\frac{\\sqrt{3}}{7}') === 0));
+  });
+
+  it('takes time in proportion to what stands around a plus-minus, and not to the power of it', () => {
+    // 2^40 steps, where each level were gone through twice.
+    const deep = (inner: string) => `${'-'.repeat(40)}(${inner})`;
+    expect(right(`\\boxed{${deep('1 \\pm x')}}`, deep('1+x, 1-x'))).to.equal(0);
+    expect(right(`\\boxed{${deep('1 \\pm x')}}`, '1+x, 1-x')).to.equal(1);
   });
 
   it('survives any formula, bounded by its size', function () {

@@ -5,7 +5,7 @@
 
 /** Most characters of an expression, brackets inside brackets, square ones, and how often what is ambiguous. */
 const longest = 300;
-const deepest = 10;
+const deepest = 8;
 const deepestSquare = 3;
 const mostHalfOpen = 4;
 const most: Readonly<Record<string, number>> = {

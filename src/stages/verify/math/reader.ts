@@ -35,13 +35,14 @@ export function createReader(): MathReader {
   let syntax = warm();
   const known = new Map<string, Reading | null>();
 
-  const parsed = (latex: string): Tree | null | 'stopped' => {
+  const reading = (latex: string): Reading | null | 'stopped' => {
     try {
       const done = withinTime(() => syntax.parse(latex));
-      if (done) return done.result as Tree | null;
+      if (done) return done.result === null ? null : readingOf(done.result as Tree);
       syntax = warm();
       return 'stopped';
     } catch {
+      // What the parser throws on, or makes of nonsense, is no mathematics.
       return null;
     }
   };
@@ -52,12 +53,11 @@ export function createReader(): MathReader {
       if (latex === null) return null;
       const before = known.get(latex);
       if (before !== undefined) return before;
-      const tree = parsed(latex);
-      if (tree === 'stopped') return tree;
-      const reading = tree === null ? null : readingOf(tree);
+      const found = reading(latex);
+      if (found === 'stopped') return found;
       if (known.size >= mostKnown) known.clear();
-      known.set(latex, reading);
-      return reading;
+      known.set(latex, found);
+      return found;
     },
     same: sameReading,
   };

@@ -25,8 +25,25 @@ export interface Side {
 /** Most things in a list, a set or a matrix. */
 const mostItems = 16;
 
-/** What a tree is; null where it is nothing that can be compared. */
-export function readingOf(tree: Tree, budget: Budget = wholeBudget()): Reading | null {
+/** What a tree is; null where it is nothing that can be compared, or too large. */
+export function readingOf(tree: Tree): Reading | null {
+  return isSmall(tree) ? readingWithin(tree, wholeBudget()) : null;
+}
+
+/** Most nodes of a tree that is looked at: of what it cannot read, the parser makes trees of any size. */
+const mostNodes = 500;
+
+function isSmall(tree: Tree): boolean {
+  const open: unknown[] = [tree];
+  for (let nodes = 0; open.length > 0; nodes++) {
+    if (nodes > mostNodes) return false;
+    const node = open.pop();
+    if (typeof node === 'object' && node !== null) open.push(...Object.values(node));
+  }
+  return true;
+}
+
+function readingWithin(tree: Tree, budget: Budget): Reading | null {
   const twofold = plusMinus(tree);
   if (twofold) return unordered('list', twofold, budget);
   if (!Array.isArray(tree)) return valueReading(tree, budget);
@@ -44,7 +61,7 @@ export function readingOf(tree: Tree, budget: Budget = wholeBudget()): Reading |
       return matrix(operands, budget);
     case 'Set':
       return isCondition(operands[1])
-        ? readingOf(operands[1]![1]!, budget)
+        ? readingWithin(operands[1]![1]!, budget)
         : unordered('list', operands, budget);
     case 'Or':
       return unordered('list', operands, budget);
@@ -55,7 +72,7 @@ export function readingOf(tree: Tree, budget: Budget = wholeBudget()): Reading |
     case 'SetMinus':
       return ordered('\\', operands, budget);
     case 'Element':
-      return operands.length === 2 ? readingOf(operands[1]!, budget) : null;
+      return operands.length === 2 ? readingWithin(operands[1]!, budget) : null;
     case 'Equal':
     case 'NotEqual':
     case 'Less':
@@ -73,20 +90,26 @@ function valueReading(tree: Tree, budget: Budget): Reading | null {
   return expression && { kind: 'value', expression };
 }
 
+const twofoldNames = new Set(['Measurement', 'PlusMinus']);
+
 /** Both trees of one with a plus-minus; null where there is none. */
 function plusMinus(tree: Tree): readonly [Tree, Tree] | null {
-  const text = JSON.stringify(tree);
-  if (!text.includes('"Measurement"') && !text.includes('"PlusMinus"')) return null;
-  return [signed(tree, 'Add'), signed(tree, 'Subtract')];
+  return isTwofold(tree) ? [signed(tree, 'Add'), signed(tree, 'Subtract')] : null;
+}
+
+function isTwofold(tree: Tree): boolean {
+  if (!Array.isArray(tree)) return false;
+  const [name, ...operands] = tree as readonly [string, ...Tree[]];
+  return (twofoldNames.has(name) && operands.length > 0) || operands.some(isTwofold);
 }
 
 function signed(tree: Tree, sign: 'Add' | 'Subtract'): Tree {
   if (!Array.isArray(tree)) return tree;
   const [name, ...operands] = tree as readonly [string, ...Tree[]];
-  const is = name === 'Measurement' || name === 'PlusMinus';
-  const [first, second] = operands.map((operand) => signed(operand, sign));
-  if (is) return [sign, second === undefined ? 0 : first!, second ?? first!];
-  return [name, ...operands.map((operand) => signed(operand, sign))];
+  const inner = operands.map((operand) => signed(operand, sign));
+  const [first, second] = inner;
+  if (!twofoldNames.has(name) || first === undefined) return [name, ...inner];
+  return second === undefined ? [sign, 0, first] : [sign, first, second];
 }
 
 function delimited([content, brackets]: readonly Tree[], budget: Budget): Reading | null {
@@ -95,7 +118,7 @@ function delimited([content, brackets]: readonly Tree[], budget: Budget): Readin
     Array.isArray(content) && content[0] === 'Sequence' ? (content.slice(1) as readonly Tree[]) : [content];
   const text = JSON.stringify(brackets ?? '()');
   if (text.includes('(') && items.length > 1) return ordered('()', items, budget);
-  return items.length === 1 ? readingOf(items[0]!, budget) : unordered('list', items, budget);
+  return items.length === 1 ? readingWithin(items[0]!, budget) : unordered('list', items, budget);
 }
 
 function interval(ends: readonly Tree[], budget: Budget): Reading | null {
@@ -137,7 +160,7 @@ function unordered(name: 'list' | 'union' | 'and', trees: readonly Tree[], budge
 
 function itemsOf(trees: readonly Tree[], budget: Budget): readonly Reading[] | null {
   if (trees.length > mostItems) return null;
-  const items = trees.map((tree) => readingOf(tree, budget));
+  const items = trees.map((tree) => readingWithin(tree, budget));
   return items.includes(null) ? null : (items as Reading[]);
 }
 
@@ -194,7 +217,7 @@ function chainOf(tree: Tree): { terms: readonly Tree[]; names: readonly string[]
 }
 
 function sideOf(tree: Tree, budget: Budget): Side | null {
-  const reading = readingOf(tree, budget);
+  const reading = readingWithin(tree, budget);
   return reading && { reading, name: nameOf(tree, reading) };
 }
 
