@@ -9,7 +9,7 @@ const packageFolder = fileURLToPath(new URL('../../../', import.meta.url));
 
 /**
  * Writes a pipeline, `NAME.yaml`, that trains the policy of the package on the questions of `NAME.jsonl`, which it
- * writes beside it.
+ * writes beside it, and its tests, `NAME.test.yaml`.
  *
  * @param path where it goes; the last part is its name, `.yaml` may be left out
  * @returns the files written, the pipeline first
@@ -23,6 +23,7 @@ export async function newPipeline(path: string): Promise<string[]> {
     [`${stem}.yaml`, pipelineText(name, `${stem}.yaml`, toPackage)],
     [`${stem}.jsonl`, questions('train', trainingQuestions)],
     [`${stem}.heldout.jsonl`, questions('heldout', heldOutQuestions)],
+    [`${stem}.test.yaml`, pipelineTestText(name, `${stem}.yaml`, toPackage)],
   ]);
 }
 
@@ -141,6 +142,28 @@ evaluate:
     stages:
       prompts: { file: ${name}.heldout.jsonl, perStep: all }
       rollout: { samples: 1, temperature: 0 }
+`;
+}
+
+function pipelineTestText(name: string, file: string, toPackage: string): string {
+  return `# yaml-language-server: $schema=${join(toPackage, 'schema/tests.json')}
+# Run them: npx rlev test ${file}
+pipeline: ./${name}.yaml
+tests:
+  - name: the number behind the last # is the answer
+    stage: verify
+    rows:
+      - { response: "24+13=37 37+6=43 #43", reference: ["43"] }
+      - { response: "24+13=37", reference: ["43"] }
+    expect: { correct: [1, 0] }
+
+  - name: a right answer earns more where the question is worth more
+    stage: value/reward
+    rows:
+      - { points: 2, exam_total: 100, correct: 1 }
+      - { points: 9, exam_total: 100, correct: 1 }
+      - { points: 9, exam_total: 100, correct: 0 }
+    expect: { reward: [~1.2, ~1.9, 0] }
 `;
 }
 

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { newPipeline, newStage } from '../../../src/pipeline/explain/scaffold.ts';
 import { lint } from '../../../src/pipeline/lint/lint.ts';
+import { runTests } from '../../../src/pipeline/tests/run-tests.ts';
 import { builtInStages } from '../../../src/stages/catalogue.ts';
 
 const run = promisify(execFile);
@@ -25,9 +26,17 @@ describe('rlev new', () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('begins a pipeline in which lint finds nothing', async () => {
+  it('begins a pipeline in which lint finds nothing, and whose tests pass', async () => {
     const [file] = await newPipeline(join(folder, 'experiments/mine'));
     expect(await lint(file!, { catalogue: builtInStages })).to.deep.equal([]);
+    const failures: unknown[] = [];
+    let tests = 0;
+    for await (const result of runTests(file!, { catalogue: builtInStages })) {
+      tests++;
+      failures.push(...result.failures);
+    }
+    expect(failures).to.deep.equal([]);
+    expect(tests).to.equal(2);
   });
 
   it('begins a stage whose test passes', async () => {
