@@ -150,7 +150,7 @@ function pipelineTestText(name: string, file: string, toPackage: string): string
 # Run them: npx rlev test ${file}
 pipeline: ./${name}.yaml
 tests:
-  - name: the number behind the last # is the answer
+  - name: the number behind the last hash is the answer
     stage: verify
     rows:
       - { response: "24+13=37 37+6=43 #43", reference: ["43"] }
