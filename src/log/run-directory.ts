@@ -1,4 +1,4 @@
-import { basename, dirname } from 'node:path';
+import { dirname } from 'node:path';
 import { RlevError } from '../core/errors.ts';
 import type { EventLog, RunHeader, RunOrigin } from './event-log.ts';
 import { fileLog } from './file-log.ts';
@@ -73,22 +73,54 @@ export async function openRun(
 ): Promise<EventLog> {
   const files = options.files ?? nodeFiles();
   return speaking(directory, files, async () => {
-    if ((await files.size(`${directory}/journal.ndjson`)) === undefined) {
-      throw notARun(directory);
-    }
+    await requireRun(files, directory);
     if (!options.write) return fileLog(files, await survey(files, directory), undefined);
     return writing(files, directory, options);
   });
 }
 
-export function notARun(directory: string): RlevError {
-  return new RlevError({
-    code: 'run/not-found',
-    message: `${basename(directory)} holds no run: it has no journal.ndjson.`,
-    value: directory,
-    place: { file: directory },
-    help: 'Give the directory of a run. One without a journal stopped before its first event: delete it.',
+/** @throws RlevError `run/not-found` where a directory holds no run, with what is there instead */
+export async function requireRun(files: LogFiles, directory: string): Promise<void> {
+  const journal = await files.size(`${directory}/journal.ndjson`).catch((error) => {
+    if (codeOf(error) === 'ENOTDIR') return undefined;
+    throw error;
   });
+  if (journal !== undefined) return;
+  const { message, help } = await whatIsThere(files, directory);
+  throw new RlevError({ code: 'run/not-found', message, value: directory, place: { file: directory }, help });
+}
+
+/** What a run directory has before its journal is there. */
+const unbegun = ['pipeline.yaml', 'events/', 'checkpoints/', 'journal.ndjson.new', 'lock'];
+
+async function whatIsThere(
+  files: LogFiles,
+  directory: string,
+): Promise<{ readonly message: string; readonly help: string }> {
+  if (directory === '' || (await files.size(directory)) === undefined) {
+    const help = 'Give the directory of a run, and what is recorded in it as RUN@STEP or RUN@STEP/STAGE.';
+    return { message: `There is no directory ${directory}.`, help };
+  }
+  const names = await files.list(directory).catch(() => undefined);
+  if (!names) return { message: `${directory} is a file.`, help: 'Give the directory of a run.' };
+  if (names.includes('pipeline.yaml') && names.every((name) => unbegun.includes(name))) {
+    const message = `${directory} holds no run: it has no journal.ndjson.`;
+    return {
+      message,
+      help: 'A run stopped here before its first event. Delete the directory, and train again.',
+    };
+  }
+  const runs: string[] = [];
+  for (const name of names.filter((n) => n.endsWith('/'))) {
+    if ((await files.size(`${directory}/${name}journal.ndjson`)) !== undefined) runs.push(name.slice(0, -1));
+  }
+  return {
+    message: `${directory} holds no run: it has no journal.ndjson.`,
+    help:
+      runs.length === 0
+        ? 'Give the directory of a run.'
+        : `There are runs in it: ${runs.slice(0, 10).join(', ')}${runs.length > 10 ? ', ...' : ''}.`,
+  };
 }
 
 /** Takes the lock, makes a run where that is to be done, and opens it for writing; gives the lock back where that fails. */

@@ -10,7 +10,7 @@ import { keyText, readEntries, toEntry, toHeader } from './journal.ts';
 import { corrupt, readLines } from './lines.ts';
 import { type LockOwner, lockHolder, type Processes } from './lock.ts';
 import { foldRounds } from './rounds.ts';
-import { type LogOptions, notARun } from './run-directory.ts';
+import { type LogOptions, requireRun } from './run-directory.ts';
 import { type Extents, prunedFiles, readSegment } from './segments.ts';
 import { checkPipeline, extend, remnantsOf } from './survey.ts';
 
@@ -67,7 +67,7 @@ export async function verifyRun(directory: string, options: VerifyOptions = {}):
 
 async function verify(files: LogFiles, directory: string, processes?: Processes): Promise<Verification> {
   const journal = `${directory}/journal.ndjson`;
-  if ((await files.size(journal)) === undefined) throw notARun(directory);
+  await requireRun(files, directory);
   const findings: Finding[] = [];
   const find = (error: unknown, more: Omit<Finding, 'error'> = {}): void => {
     if (!(error instanceof RlevError) || error.code === 'run/io') throw error;

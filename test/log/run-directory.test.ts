@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tableFromIPC } from 'apache-arrow';
 import { expect } from 'chai';
 import { RlevError } from '../../src/core/errors.ts';
@@ -107,6 +107,27 @@ describe('log/run-directory', () => {
     await (await createRun(run, origin, pipeline)).close();
     expect((await errorOf(createRun(run, origin, pipeline))).code).to.equal('run/exists');
     expect((await errorOf(openRun(path('none'), { write: false }))).code).to.equal('run/not-found');
+  });
+
+  it('says what is where no run is, and to delete only what began as one', async () => {
+    const runs = path('runs');
+    await (await createRun(`${runs}/a`, origin, pipeline)).close();
+    await (await createRun(`${runs}/b`, origin, pipeline)).close();
+    await rm(`${runs}/b/journal.ndjson`);
+    await writeFile(`${runs}/notes.txt`, 'of another program');
+    await mkdir(`${runs}/empty`);
+    const said = async (directory: string): Promise<string> => {
+      const error = await errorOf(openRun(directory, { write: true }));
+      expect(error.code).to.equal('run/not-found');
+      return `${error.summary} ${error.help}`;
+    };
+    expect(await said(`${runs}/nope`)).to.match(/^There is no directory .*nope\. .*RUN@STEP/);
+    expect(await said('')).to.match(/^There is no directory/);
+    expect(await said(`${runs}/notes.txt`)).to.match(/notes\.txt is a file\./);
+    expect(await said(runs)).to.match(/runs holds no run: .* There are runs in it: a\.$/);
+    expect(await said(`${runs}/empty`)).to.match(/holds no run: .* Give the directory of a run\.$/);
+    expect(await said(`${runs}/b`)).to.match(/before its first event\. Delete the directory/);
+    expect(await readdir(runs)).to.deep.equal(['a', 'b', 'empty', 'notes.txt']);
   });
 
   it('lets one process write and others read', async () => {

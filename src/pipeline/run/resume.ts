@@ -7,7 +7,7 @@ import { verifyCheckpoint } from '../../log/checkpoints.ts';
 import type { EventLog, JournalEntry, RunOrigin } from '../../log/event-log.ts';
 import { nodeFiles } from '../../log/files.ts';
 import { headerDifferences, originOf } from '../../log/origin.ts';
-import { notARun, openRun } from '../../log/run-directory.ts';
+import { openRun, requireRun } from '../../log/run-directory.ts';
 import { pastOf } from '../../streams/recall.ts';
 import { loadPipeline, type Pipeline } from '../file/resolve.ts';
 import { type Beginning, type CarryOutOptions, carryOut, isFinished, type RunResult } from './carry-out.ts';
@@ -62,7 +62,7 @@ export async function pipelineOf(
   directory: string,
   options: { readonly catalogue: Catalogue; readonly set?: readonly string[] },
 ): Promise<Pipeline> {
-  if (!existsSync(join(directory, 'journal.ndjson'))) throw notARun(directory);
+  await requireRun(nodeFiles(), directory);
   const pipeline = await loadPipeline(join(directory, 'pipeline.yaml'), options);
   return { ...pipeline, name: pipeline.run.name ?? basename(resolvePath(directory)) };
 }
