@@ -5,85 +5,17 @@ import { type Place, RlevError, reasonOf, show } from '../../core/errors.ts';
 import { type Dataset, defineMap } from '../../core/stage.ts';
 import { Findings } from '../findings.ts';
 import { type Extract, extractParam, read, statements } from './extract.ts';
+import { jsonIn } from './json-in.ts';
 import { type Verdict, verdictColumns } from './parts.ts';
-import { outOfTime, withinTime } from './within-time.ts';
 
-/** Deeper JSON is not read: a schema that refers to itself is followed as deep as its data. */
-const deepest = 64;
-/** Brackets of a response from which JSON is tried to be read. */
-const mostTries = 64;
-
-/** A schema made ready: whether a value is valid; null where the clock stopped it. */
+/** A schema made ready: whether a value is valid; null where that takes more steps than a verifier has. */
 export type Validator = (value: unknown) => boolean | null;
-
-/**
- * The last JSON value that a response holds: all of it, else of its last fenced block that is one, else the last
- * object or list that stands among its words. Undefined where there is none.
- */
-export function jsonIn(text: string): unknown {
-  const all = parsed(text.trim());
-  if (all !== undefined) return all;
-  const fenced = [...text.matchAll(/```[A-Za-z0-9]*[ \t]*\n?([\s\S]*?)```/g)].map(([, block]) =>
-    block!.trim(),
-  );
-  for (const block of fenced.reverse()) {
-    const value = parsed(block);
-    if (value !== undefined) return value;
-  }
-  return lastAmong(text);
-}
-
-function lastAmong(text: string): unknown {
-  let last: unknown;
-  let tries = 0;
-  for (let at = next(text, 0); at >= 0 && tries < mostTries; tries++) {
-    const end = closing(text, at);
-    const value = end < 0 ? undefined : parsed(text.slice(at, end));
-    if (value !== undefined) last = value;
-    at = next(text, value === undefined ? at + 1 : end);
-  }
-  return last;
-}
-
-function next(text: string, from: number): number {
-  const found = /[{[]/.exec(text.slice(from));
-  return found ? from + found.index : -1;
-}
-
-/** Where the bracket at `start` closes, and what follows begins; -1 where it does not. */
-function closing(text: string, start: number): number {
-  let depth = 0;
-  let quoted = false;
-  for (let at = start; at < text.length; at++) {
-    const character = text[at]!;
-    if (character === '\\' && quoted) at++;
-    else if (character === '"') quoted = !quoted;
-    else if (quoted) continue;
-    else if (character === '{' || character === '[') depth++;
-    else if ((character === '}' || character === ']') && --depth === 0) return at + 1;
-  }
-  return -1;
-}
-
-function parsed(text: string): unknown {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isShallow(value, deepest) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isShallow(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  return depth > 0 && Object.values(value).every((inner) => isShallow(inner, depth - 1));
-}
 
 /**
  * Whether a response holds JSON that a schema allows. The answer is that JSON.
  *
- * Patterns in the schema are matched in linear time. A schema that refers to itself, or asks for unique items, can
- * still take very long, so such a one has a clock as its last resort: what it stops is wrong, and the answer says so.
+ * Patterns in the schema are matched in linear time. A schema that refers to itself can still ask for more steps than
+ * there is time for: how often a reference is followed is bounded, what goes beyond is wrong, and the answer says so.
  */
 export function verifyJson(response: string, isValid: Validator, extract: Extract = 'all'): Verdict {
   const stated = statements(response.slice(-read), extract);
@@ -92,7 +24,28 @@ export function verifyJson(response: string, isValid: Validator, extract: Extrac
   if (value === undefined) return { answer: null, correct: 0 };
   const answer = JSON.stringify(value);
   const valid = isValid(value);
-  return { answer: valid === null ? `${outOfTime}${answer}` : answer, correct: valid ? 1 : 0 };
+  return { answer: valid === null ? `${outOfSteps}${answer}` : answer, correct: valid ? 1 : 0 };
+}
+
+/** How often references of a schema are followed for one value, and what the answer begins with where that is passed. */
+const mostSteps = 25_000;
+const outOfSteps = `[stopped after ${mostSteps} references of the schema] `;
+const step = 'rlev-step';
+
+class OutOfSteps extends Error {}
+
+/** A schema in which each reference is counted when it is followed. */
+function counted(schema: unknown): unknown {
+  if (typeof schema !== 'object' || schema === null) return schema;
+  if (Array.isArray(schema)) return schema.map(counted);
+  const entries = Object.entries(schema).map(([key, value]) => [
+    key,
+    key === 'enum' || key === 'const' ? value : counted(value),
+  ]);
+  const refers = entries.some(
+    ([key, value]) => /^\$(?:dynamicR|r)ef$/.test(key) && typeof value === 'string',
+  );
+  return Object.fromEntries(refers ? [...entries, [step, true]] : entries);
 }
 
 /** What makes a validator of a schema, by ajv. @throws RlevError `config/type` where it is no schema */
@@ -119,17 +72,31 @@ export async function loadCompiler(): Promise<(schema: object, place?: Place) =>
     validateFormats: false,
     code: { regExp },
   });
+  let steps = 0;
+  ajv.addKeyword({
+    keyword: step,
+    errors: false,
+    validate: () => {
+      if (++steps > mostSteps) throw new OutOfSteps();
+      return true;
+    },
+  });
   return (schema, place) => {
     try {
       // Its own name for the draft is left out: ajv would look for what it calls by it.
-      const { $schema: _, ...rest } = schema as Record<string, unknown>;
+      const { $schema: _, ...rest } = counted(schema) as Record<string, unknown>;
       const validate = ajv.compile(rest);
       // Another schema may go by the same $id.
       ajv.removeSchema(rest);
-      if (!/"(?:\$(?:ref|dynamicRef)|uniqueItems)"/.test(JSON.stringify(schema))) {
-        return (value) => validate(value) === true;
-      }
-      return (value) => withinTime(() => validate(value) === true)?.result ?? null;
+      return (value) => {
+        steps = 0;
+        try {
+          return validate(value) === true;
+        } catch (error) {
+          if (error instanceof OutOfSteps) return null;
+          throw error;
+        }
+      };
     } catch (cause) {
       throw new RlevError({
         code: 'config/type',

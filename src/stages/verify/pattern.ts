@@ -48,7 +48,9 @@ function compiled(source: string, flags: string, place?: Place): RE2JS {
       message: `${show(source)} is no pattern that verify/regex can take: ${reasonOf(cause)}.`,
       value: source,
       ...(place && { place }),
-      help: 'Look-around ((?=, (?!, (?<=, (?<!) and backreferences (\\1) cannot be matched in bounded time; write it without them.',
+      help: /\(\?<?[=!]|\\[1-9k]/.test(source)
+        ? 'Look-around ((?=, (?!, (?<=, (?<!) and backreferences (\\1) cannot be matched in bounded time; write it without them.'
+        : 'It is in the syntax of RE2, which is that of JavaScript; a sign that stands for itself takes a backslash, as in \\{ or \\(.',
       cause,
     });
   }
