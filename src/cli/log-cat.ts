@@ -81,7 +81,14 @@ async function save(chunks: AsyncIterable<string | Uint8Array>, output: string |
     await pipeline(Readable.from(chunks), createWriteStream(aside));
     await rename(aside, output);
   } catch (error) {
-    await rm(aside, { force: true });
-    throw error;
+    await rm(aside, { force: true }).catch(() => undefined);
+    if (error instanceof RlevError || !(error instanceof Error && 'syscall' in error)) throw error;
+    throw new RlevError({
+      code: 'usage/arguments',
+      message: `${output} cannot be written: ${error.message}`,
+      value: output,
+      help: 'Name another file with -o, in a folder that is there.',
+      cause: error,
+    });
   }
 }

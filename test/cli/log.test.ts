@@ -1,6 +1,6 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { logCommand } from '../../src/cli/log.ts';
 import { columnOf } from '../../src/core/batch.ts';
@@ -50,6 +50,15 @@ describe('rlev log', () => {
       err: '',
     });
     expect([...columnOf(await loadBatch(file), 'correct')]).to.have.length(8);
+  });
+
+  it('cat says where it cannot write', async () => {
+    for (const output of [join(folder, 'no', 'such.csv'), folder]) {
+      const { code, err } = await log('cat', `${recording}@1/reward`, '-o', output);
+      expect(code).to.equal(2);
+      expect(err).to.include(`usage/arguments: ${output} cannot be written: `);
+    }
+    expect(await readdir(dirname(folder))).to.not.include(`${basename(folder)}.part`);
   });
 
   it('cat says what is there instead of a stage that is not', async () => {
