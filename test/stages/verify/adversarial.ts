@@ -80,6 +80,68 @@ export const anyText = fc.string({
   ),
 });
 
+/** Formulas, or nearly, of all that the parser of LaTeX is given. */
+const atom = fc.constantFrom(
+  ...[
+    '1',
+    '9',
+    'x',
+    'n',
+    '\\pi',
+    '\\infty',
+    'abc',
+    '+',
+    '-',
+    '=',
+    '<',
+    '\\le',
+    '\\pm',
+    '\\cdot',
+    '/',
+    '^',
+    '_',
+  ],
+  ...[
+    '!',
+    ',',
+    ';',
+    ':',
+    '\\in',
+    '\\cup',
+    '\\sin',
+    '\\ln',
+    '\\log_2',
+    '\\frac',
+    '\\sqrt',
+    '\\binom',
+    '%',
+    '.',
+    '&',
+  ],
+);
+const brackets = fc.constantFrom(
+  ['(', ')'],
+  ['{', '}'],
+  ['[', ')'],
+  ['\\{', '\\}'],
+  ['|', '|'],
+  ['\\left|', '\\right|'],
+  ['\\sqrt{', '}'],
+  ['^{', '}'],
+  ['9^{', '}'],
+  ['(', ')!'],
+  ['\\begin{pmatrix}', '\\end{pmatrix}'],
+);
+export const { formula: formulas } = fc.letrec<{ formula: string }>((tie) => ({
+  formula: fc.oneof(
+    { depthSize: 'medium', withCrossShrink: true },
+    fc.array(atom, { maxLength: 6 }).map((atoms) => atoms.join(' ')),
+    fc
+      .tuple(brackets, tie('formula'), tie('formula'))
+      .map(([[open, close], inner, next]) => `${open}${inner}${close}${next}`),
+  ),
+}));
+
 /** Calls a verifier on each and fails where one throws, or takes ten times as long as any may, in processor time. */
 export function survives(verify: (response: string) => unknown): void {
   for (const response of adversarial) {
