@@ -90,13 +90,13 @@ export function nodeFiles(): LogFiles {
       const aside = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`;
       const handle = await open(aside, 'wx');
       try {
-        await handle.writeFile(content);
-        // or a power loss could leave the name without the content
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
-      try {
+        try {
+          await handle.writeFile(content);
+          // or a power loss could leave the name without the content
+          await handle.sync();
+        } finally {
+          await handle.close();
+        }
         await link(aside, path);
         return true;
       } catch (error) {

@@ -36,6 +36,15 @@ describe('log/lock', () => {
     expect((error as RlevError).value).to.deep.equal(first);
   });
 
+  it('leaves nothing behind where it cannot be written', async () => {
+    const files = nodeFiles();
+    await files.mkdir(path('full'));
+    const unwritable = undefined as unknown as string;
+    const claim = files.claim(path('full/lock'), unwritable);
+    expect(await claim.catch((error: Error) => error)).to.be.instanceOf(Error);
+    expect(await readdir(path('full'))).to.deep.equal([]);
+  });
+
   const stale: [string, LockOwner, readonly LockOwner[]][] = [
     ['the process is gone', second, []],
     ['the pid was reused', second, [{ ...first, started: '150' }]],
