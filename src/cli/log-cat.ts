@@ -59,6 +59,8 @@ export const logCatCommand: CommandModule<object, CatArguments> = {
       const batches = selectBatches(log, what, {
         ...(names && { columns: names }),
         ...(range && { rows: range }),
+        leftOut: (step, stage) =>
+          process.stderr.write(`step ${step} is left out: it came no further than ${stage}\n`),
       });
       await save(format === 'table' ? asTable(batches) : exportFormats[format](batches), output);
     } finally {

@@ -9,23 +9,34 @@ export interface SelectOptions {
   readonly columns?: readonly string[];
   /** First and last row of all that is selected, from 0, both included. */
   readonly rows?: { readonly first: number; readonly last: number };
+  /** Told of a step that is left out, and the stage at which it stopped, or is just now. */
+  leftOut?(step: number, stage: string): void;
 }
 
 /**
- * What an address names, a batch a cohort, in order of steps. Memory does not grow with the run.
+ * What an address names, a batch a cohort, in order of steps. Where it names a whole run, steps that did not come as
+ * far as the first one are left out: a run stops inside a step, and while it is written some are under way. Memory does
+ * not grow with the run.
  *
  * @throws RlevError `run/not-found` for a step, stage or column that is not there, with those that are; `run/corrupt`.
  */
 export async function* selectBatches(
   log: EventLog,
   { step, scope, stage }: Omit<Address, 'run'>,
-  { columns, rows }: SelectOptions = {},
+  { columns, rows, leftOut }: SelectOptions = {},
 ): AsyncGenerator<Batch> {
   const { first = 0, last = Number.POSITIVE_INFINITY } = rows ?? {};
   let at = 0;
+  let end: string | undefined;
   for await (const cohort of step === undefined
     ? cohortsOf(log, { scope })
     : [await cohortAt(log, step, scope)]) {
+    const { stage: stopped, isOver } = lastOf(cohort);
+    end ??= stopped;
+    if (step === undefined && (stopped !== end || !isOver)) {
+      leftOut?.(cohort.step, stopped);
+      continue;
+    }
     const batch = await batchOfCohort(log, cohort, stage, columns);
     const from = Math.max(0, first - at);
     const to = Math.min(batch.numRows, last - at + 1);
@@ -38,6 +49,12 @@ export async function* selectBatches(
       );
     if (at > last) return;
   }
+}
+
+/** The last stage before an update, and whether it asks for no other round. */
+function lastOf({ entries }: RecordedCohort): { readonly stage: string; readonly isOver: boolean } {
+  const last = entries.findLast(({ kind }) => kind !== 'update') ?? entries[0]!;
+  return { stage: last.key.stage, isOver: last.data?.again !== true };
 }
 
 async function batchOfCohort(

@@ -2,7 +2,7 @@ import { tableFromIPC as flechette } from '@uwdata/flechette';
 import { expect } from 'chai';
 import { parse } from 'csv-parse/sync';
 import { readParquet } from 'parquet-wasm/node';
-import { type Batch, batchOf } from '../../src/core/batch.ts';
+import { allColumnsOf, type Batch, batchOf } from '../../src/core/batch.ts';
 import { type AnyColumns, raggedFloat32, raggedInt32 } from '../../src/core/columns.ts';
 import type { EventLog } from '../../src/log/event-log.ts';
 import { type Cell, type Export, exportFormats } from '../../src/log/export.ts';
@@ -151,6 +151,31 @@ describe('log/select-batches', () => {
     expect(await rewards({}, { rows: parseRows('5') })).to.deep.equal([11]);
     expect(await rewards({}, { rows: parseRows('50..60') })).to.deep.equal([]);
     for (const text of ['', '9..3', 'a', '-1']) await errorOf(() => parseRows(text), 'usage/arguments');
+  });
+
+  it('leaves out of a whole run the step in which it stopped, and says so', async () => {
+    const stopped = await createRun('/stopped', origin, pipeline, { files: new FakeFiles() });
+    for await (const entry of log.entries()) {
+      const { key, kind } = entry;
+      if (kind === 'update') await stopped.append(updateDraft(key.step));
+      else
+        await stopped.append(columnsDraft(key.step, { key, columns: allColumnsOf(await log.read(entry)) }));
+    }
+    await stopped.append(columnsDraft(3));
+    const left: unknown[] = [];
+    for (const columns of [undefined, ['reward']]) {
+      const rows: unknown[] = [];
+      const options = { ...(columns && { columns }), leftOut: (...what: unknown[]) => left.push(what) };
+      for await (const batch of selectBatches(stopped, { scope: 'train' }, options))
+        rows.push(...(batch.getChild('reward') ?? []));
+      expect(rows).to.have.length(12);
+    }
+    expect(left).to.deep.equal([
+      [3, 'rollout'],
+      [3, 'rollout'],
+    ]);
+    for await (const batch of selectBatches(stopped, { scope: 'train', step: 3 }))
+      expect(batch.numRows).to.equal(4);
   });
 
   it('says that an update has no columns, and what it has', async () => {

@@ -43,6 +43,7 @@ describe('log/lock', () => {
     const claim = files.claim(path('full/lock'), unwritable);
     expect(await claim.catch((error: Error) => error)).to.be.instanceOf(Error);
     expect(await readdir(path('full'))).to.deep.equal([]);
+    await files.remove(path('full'));
   });
 
   const stale: [string, LockOwner, readonly LockOwner[]][] = [
