@@ -21,7 +21,8 @@ const joints = /^(?:[\s,、;()[\]{}*$"'&+和与及]|and\b)*$/;
 /** What between two letters says that the response does not choose. */
 const doubt = /[/|或]|\b(?:or|maybe|perhaps|possibly|might|could|either)\b|可能|也许/i;
 /** What before a letter says that it is not chosen. */
-const refused = /(?:\bnot|n't|cannot be|不是|不选|并非|除了?|except)[\s*_($"']{0,4}(?:option\s|选项)?$/i;
+const refused =
+  /(?:\bnot|n't|cannot be|不是|不选|并非|除了?|except|between)[\s*_($"']{0,4}(?:option\s|选项)?$/i;
 /** What behind a letter says that it is not chosen. */
 const rejected =
   /^[\s*_)\]."'$}]{0,4}(?:项|选项)?(?:(?:is|are|was)\s(?:not|wrong|incorrect|false)\b|isn't|aren't|不对|不正确|错)/i;

@@ -56,12 +56,12 @@ export function verifyMath(
   const right = ({ line, math }: Answer, expected: string): boolean => {
     const wanted = joined(plainText(expected));
     if (squeezed(line) === squeezed(wanted) || squeezed(math) === squeezed(wanted)) return true;
-    const answer = named.test(wanted) ? math : math.replace(unit, '');
-    const [a, b] = [numberOf(answer), numberOf(wanted)];
+    const [given, sought] = withoutLoneUnit(math, wanted);
+    const [a, b] = [numberOf(given), numberOf(sought)];
     if (a && b) return agree(a, b, how.abs, how.rel);
-    const [left, right] = [read(answer), read(wanted)];
+    const [left, right] = [read(given), read(sought)];
     if (left && right) return reader.same(left, right, how);
-    return !right && canonical(line.toLowerCase()) === canonical(wanted.toLowerCase());
+    return !right && wordsOf(line) === wordsOf(wanted);
   };
   const verdict = judgeParts(
     answersOf(text, statements(text, how.extract), parts.length),
@@ -73,9 +73,19 @@ export function verifyMath(
   return stopped ? { ...verdict, answer: `${outOfTime}${verdict.answer}` } : verdict;
 }
 
-/** Words in an answer, and a unit at its end, which is not looked at where the reference has none. */
-const named = /\\(?:text|mathrm)/;
-const unit = /(?<=[\d}])(?:\\ |[\s~])*\\(?:text|mathrm)\s?\{[^{}]*\}(?:\s?\^\s?\{?\d\}?)?\s*$/;
+const named = /\\(?:text|mathrm|mbox)/;
+const unit = /(?<=[\d}])(?:\\ |[\s~])*\\(?:text|mathrm|mbox)\s?\{[^{}]*\}(?:\s?\^\s?\{?\d\}?)?\s*$/;
+
+/** An answer and its reference, where one of them has a unit at its end and the other none, without it. */
+function withoutLoneUnit(answer: string, reference: string): readonly [string, string] {
+  if (named.test(answer) === named.test(reference)) return [answer, reference];
+  return [answer.replace(unit, ''), reference.replace(unit, '')];
+}
+
+/** A text as words are compared. */
+function wordsOf(text: string): string {
+  return canonical(text.replace(/\\(?:text|textbf|mathrm|mbox)\s?\{([^{}]*)\}/g, '$1').toLowerCase());
+}
 
 /** A text without what has no meaning in mathematics. */
 function squeezed(text: string): string {

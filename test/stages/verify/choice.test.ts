@@ -99,6 +99,7 @@ describe('verify/choice', () => {
     expect(answer('The answer is not C but B')).to.equal('B');
     expect(answer('It is not B')).to.equal(null);
     expect(answer("It isn't B")).to.equal(null);
+    expect(right('I cannot decide between A and B', 'AB')).to.equal(0);
   });
 
   it('scores the share of the parts that is right, in order', () => {

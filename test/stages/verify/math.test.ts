@@ -33,6 +33,8 @@ const same: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
     ['2\\sqrt{3}\\text{ cm}', '\\sqrt{12}'],
     ['5\\,\\mathrm{cm}^{2}', '5'],
     ['5\\text{ cm}', '5\\mathrm{cm}'],
+    ['864', '864 \\mbox{ inches}^2'],
+    ['\\$32{,}348', '32348'],
     ['e^{i\\pi}', '-1'],
     ['3+4i', '4i + 3'],
     ['5\\%', '0.05'],
@@ -68,6 +70,7 @@ const same: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
     ['(2,3]\\cup[0,1)', '[0,1)∪(2,3]'],
     ['x \\ge 1', '[1,+\\infty)'],
     ['\\{x|x>1\\}', '(1,\\infty)'],
+    ['x<2\\text{ or }x>3', '(-\\infty,2)\\cup(3,\\infty)'],
     ['1<x\\le 2', '(1,2]'],
     ['x\\in(0,1)', '(0,1)'],
     ['\\varnothing', '\\emptyset'],
@@ -203,6 +206,8 @@ describe('verify/math', () => {
     expect(right('答案是分层抽样。', '分层抽样')).to.equal(1);
     expect(right('The answer is Paris.', 'paris')).to.equal(1);
     expect(right('The answer is London.', 'paris')).to.equal(0);
+    expect(right('\\boxed{Evelyn}', '\\text{Evelyn}')).to.equal(1);
+    expect(right('\\boxed{C}', '\\text{(C)}')).to.equal(1);
     expect(right('x axis', 'x')).to.equal(1);
     expect(right('x', 'x axis')).to.equal(0);
   });

@@ -48,7 +48,7 @@ const prose = new RegExp(
 
 /** The mathematics of a line, without the words around it. */
 function mathOf(line: string): string {
-  const bounded = line.slice(0, 2000);
+  const bounded = line.slice(0, 2000).replace(/\\\$/g, '');
   const found = [...bounded.matchAll(segment)];
   const first = found[0];
   if (first && !/[^\s\p{P}\p{L}]/u.test(bounded.slice(0, first.index))) {
@@ -73,7 +73,7 @@ function mathOf(line: string): string {
 
 /** A text with commas for the words that join answers. */
 export function joined(text: string): string {
-  return trimmed(text.replace(joining, ','));
+  return trimmed(text.replace(/\\\$/g, '').replace(joining, ','));
 }
 
 function inside([, dollars, round, square]: RegExpMatchArray): string {

@@ -39,7 +39,9 @@ export function sameReading(answer: Reading, reference: Reading, tolerance: Tole
     );
   }
   if (answer.kind === 'unordered' && reference.kind === 'unordered') {
-    return answer.name === reference.name && sameItems(answer.items, reference.items, same);
+    const isIntervals = [...answer.items, ...reference.items].every(({ kind }) => kind === 'ordered');
+    const isOneKind = answer.name === reference.name || isIntervals;
+    return isOneKind && sameItems(answer.items, reference.items, same);
   }
   return false;
 }
