@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { RlevError } from '../core/errors.ts';
+import { RlevError } from '../core/errors.ts';
 import type { CheckpointDraft, JournalEntry, JsonObject } from './event-log.ts';
 import { chunksOf, type LogFiles, makeFolders } from './files.ts';
 import { corrupt } from './lines.ts';
@@ -20,12 +20,15 @@ const finished = /^\d{6,}\/$/;
 /**
  * Makes a checkpoint aside and renames it into its place, where nothing may be that the journal knows.
  *
+ * @param recorded the event of the checkpoint, where it has one, and its folder is gone
  * @returns the data of its event.
+ * @throws RlevError `run/mismatch` where its files are not those that are recorded.
  */
 export async function makeCheckpoint(
   files: LogFiles,
   directory: string,
   draft: CheckpointDraft,
+  recorded?: JournalEntry,
 ): Promise<JsonObject> {
   const path = checkpointPath(draft.key.step);
   const aside = `${directory}/${path.replace('/', '/.tmp-')}`;
@@ -35,6 +38,7 @@ export async function makeCheckpoint(
   try {
     await draft.write(aside);
     hashes = await sealFolder(files, aside, '');
+    if (recorded) requireSame(hashes, recorded, directory);
   } catch (error) {
     // what is left of it would keep a full disk full; opening removes it where this cannot
     await files.remove(aside).catch(() => undefined);
@@ -44,6 +48,19 @@ export async function makeCheckpoint(
   await files.rename(aside, `${directory}/${path}`);
   await files.sync(`${directory}/checkpoints`);
   return { ...draft.data, directory: path, files: hashes };
+}
+
+function requireSame(made: CheckpointFiles, { data, key, seq }: JournalEntry, directory: string): void {
+  const known = data?.files as CheckpointFiles;
+  const names = [...new Set([...Object.keys(known), ...Object.keys(made)])];
+  const differing = names.filter((name) => known[name]?.sha256 !== made[name]?.sha256);
+  if (differing.length === 0) return;
+  throw new RlevError({
+    code: 'run/mismatch',
+    message: `The checkpoint of step ${key.step} was to be made again, and ${differing.join(', ')} did not come to what event ${seq} records.`,
+    value: differing,
+    place: { file: `${directory}/journal.ndjson`, line: seq + 1 },
+  });
 }
 
 /** Removes the oldest checkpoints: all but `keep` of those up to `step`. */

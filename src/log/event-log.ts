@@ -142,8 +142,12 @@ export interface EventLog {
    * Records a checkpoint: made aside, synced, renamed to `checkpoints/<step>`, then journalled with the size and
    * sha256 of each file; older ones beyond `keep` go last. `data` of the entry is the draft's with `directory` and
    * `files`.
+   *
+   * @param recorded its event, where it is recorded and its folder is gone: the folder is made again, and has to come
+   *   out as it was; nothing is journalled
+   * @throws RlevError `run/mismatch` where it does not.
    */
-  checkpoint(draft: CheckpointDraft): Promise<JournalEntry>;
+  checkpoint(draft: CheckpointDraft, recorded?: JournalEntry): Promise<JournalEntry>;
 
   /**
    * The events acknowledged when iteration starts, in journal order, each line verified. Memory stays flat.

@@ -159,12 +159,12 @@ export function fileLog(files: LogFiles, state: FileLogState, writing: Writing |
       return count;
     },
     append,
-    checkpoint: async (draft) => {
+    checkpoint: async (draft, recorded) => {
       refuseUnlessWriting();
       const { key, use, params, parents, keep } = draft;
       try {
-        const data = await makeCheckpoint(files, directory, draft);
-        const entry = await append({ key, kind: 'checkpoint', use, params, parents, data });
+        const data = await makeCheckpoint(files, directory, draft, recorded);
+        const entry = recorded ?? (await append({ key, kind: 'checkpoint', use, params, parents, data }));
         await pruneCheckpoints(files, directory, key.step, keep);
         return entry;
       } catch (error) {

@@ -108,6 +108,25 @@ describe('log/checkpoints', () => {
     expect(error!.place!.file).to.equal('/run/checkpoints/000060/optimizer/m.bin');
   });
 
+  it('makes one that is recorded and gone again, as it was and not otherwise, without another event', async () => {
+    const files = new FakeFiles();
+    const log = await createRun('/run', origin, pipeline, { files });
+    const writing = (text: string) => ({
+      ...draft,
+      key: key(20),
+      write: (directory: string) => files.append(`${directory}/model.safetensors`, Buffer.from(text)),
+    });
+    const entry = await log.checkpoint(writing('weights'));
+    await files.remove('/run/checkpoints/000020');
+    const error = await log.checkpoint(writing('weightS'), entry).catch((e: unknown) => e as RlevError);
+    expect(error).to.include({ code: 'run/mismatch' });
+    expect((error as RlevError).summary).to.include('model.safetensors did not come to what event 1 records');
+    expect(await files.list('/run/checkpoints')).to.deep.equal([]);
+    expect(await log.checkpoint(writing('weights'), entry)).to.equal(entry);
+    await verifyCheckpoint(files, '/run', entry);
+    expect(await all(log)).to.have.length(1);
+  });
+
   it('records nothing where the checkpoint could not be made, and goes on', async () => {
     const files = new FakeFiles();
     const log = await createRun('/run', origin, pipeline, { files });

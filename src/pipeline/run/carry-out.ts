@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { lastValueFrom, tap } from 'rxjs';
 import { RlevError } from '../../core/errors.ts';
 import type { TrainMetrics } from '../../core/services.ts';
@@ -235,15 +236,13 @@ async function follow({ pipeline, assembly, beginning, abort, tell, notice }: Co
   const afterStep = async (cohort: Cohort): Promise<void> => {
     const step = cohort.event.step + 1;
     tell({ type: 'step', step, of: steps, cohort, metrics: cohort.update?.metrics ?? {} });
-    if (
-      log &&
-      assembly.policy &&
-      savesAt(step) &&
-      !past.find('checkpoint', { scope: 'train', step, round: 0 })
-    ) {
+    const recorded = past.find('checkpoint', { scope: 'train', step, round: 0 });
+    const isThere = recorded && log && existsSync(checkpointFolder(log.directory, recorded));
+    if (log && assembly.policy && savesAt(step) && !isThere) {
       const parents = cohort.producers.get('') ?? [];
       const data = { version: cohort.update?.version ?? 0, hash: cohort.update?.hash ?? '' };
-      const entry = await saveCheckpoint(log, assembly, { step, keep: checkpoint.keep, parents, data });
+      const draft = { step, keep: checkpoint.keep, parents, data };
+      const entry = await saveCheckpoint(log, assembly, draft, recorded);
       lastCheckpoint = checkpointFolder(log.directory, entry);
       tell({ type: 'checkpoint', step, directory: lastCheckpoint });
     }

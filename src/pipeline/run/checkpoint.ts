@@ -4,13 +4,14 @@ import type { Assembly } from './assemble.ts';
 
 export type CheckpointOf = Pick<CheckpointDraft, 'parents' | 'data' | 'keep'> & { readonly step: number };
 
-/** Records policy, optimizer and stages as they are. */
+/** Records policy, optimizer and stages as they are; where that is recorded and its folder gone, makes the folder again. */
 export function saveCheckpoint(
   log: EventLog,
   { policy, stages }: Assembly,
   { step, ...draft }: CheckpointOf,
+  recorded?: JournalEntry,
 ): Promise<JournalEntry> {
-  return log.checkpoint({
+  const whole: CheckpointDraft = {
     key: { step, round: 0, part: 0, stage: 'checkpoint', scope: 'train' },
     use: 'checkpoint',
     params: {},
@@ -19,7 +20,8 @@ export function saveCheckpoint(
       await policy?.trainer.save(directory);
       for (const { id, stage } of stages) await stage.save?.(join(directory, 'stages', id));
     },
-  });
+  };
+  return log.checkpoint(whole, recorded);
 }
 
 /** Makes policy, optimizer and stages what they were at a checkpoint, whose files are verified. */

@@ -7,6 +7,7 @@ import { catalogueOf, type StageSetup } from '../../../src/core/stage.ts';
 import type { RunHeader } from '../../../src/log/event-log.ts';
 import { toLine } from '../../../src/log/lines.ts';
 import { openRun } from '../../../src/log/run-directory.ts';
+import { verifyRun } from '../../../src/log/verify.ts';
 import type { Pipeline } from '../../../src/pipeline/file/resolve.ts';
 import { refuseUnsteady, resume } from '../../../src/pipeline/run/resume.ts';
 import { type RunEvent, type RunResult, train } from '../../../src/pipeline/run/run.ts';
@@ -117,6 +118,18 @@ describe('resume', function () {
     expect(told[0]).to.deep.include({ type: 'opened', from: 3, evaluations: [] });
     expect(evaluationsOf(result)).to.deep.equal(evaluationsOf(whole));
     expect(await readFile(join(directory, 'notes.ndjson'), 'utf8')).to.equal(notes);
+  });
+
+  it('makes the last checkpoint again where its folder is gone, to the same bits', async () => {
+    const directory = path('unkept');
+    await cp(whole.directory!, directory, { recursive: true });
+    await rm(join(directory, 'checkpoints/000003'), { recursive: true });
+    const { checkpoint } = await resume(directory, { catalogue });
+    expect(checkpoint).to.equal(join(directory, 'checkpoints/000003'));
+    expect(await outcomeOf(directory, checkpoint!)).to.deep.equal(
+      await outcomeOf(whole.directory!, whole.checkpoint!),
+    );
+    expect((await verifyRun(directory)).findings).to.deep.equal([]);
   });
 
   it('refuses a run that something else made, says what differs, and changes nothing', async () => {
