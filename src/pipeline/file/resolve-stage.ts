@@ -108,14 +108,17 @@ function resolveStage({ source, catalogue, ...resolving }: Resolving, id: string
     resolving.errors.push(error);
     return undefined;
   };
-  if (!/^[A-Za-z][\w-]*$/.test(id)) {
+  const isTaken = id === 'checkpoint';
+  if (isTaken || !/^[A-Za-z][\w-]*$/.test(id)) {
     return refuse(
       new RlevError({
         code: 'config/type',
         message: `A stage cannot be called ${JSON.stringify(id)}.`,
         value: id,
         place: source.placeOfKey(path),
-        help: 'An id begins with a letter and goes on with letters, digits, `_` and `-`.',
+        help: isTaken
+          ? 'Under that name a run records its checkpoints.'
+          : 'An id begins with a letter and goes on with letters, digits, `_` and `-`.',
       }),
     );
   }

@@ -207,6 +207,13 @@ describe('a pipeline file that cannot run', () => {
       ],
     ],
     [
+      'the id under which a run records its checkpoints',
+      good.replace('  reward:', '  checkpoint:'),
+      [
+        'dir/p.yaml:7:3: config/type: A stage cannot be called "checkpoint".\n  Under that name a run records its checkpoints.',
+      ],
+    ],
+    [
       'no stage at all',
       'rlev: 1\nrun: { steps: 1 }\nstages: {}\n',
       [
