@@ -233,6 +233,19 @@ export interface UpdateDefinition<P = unknown, N extends ColumnName = ColumnName
 export type StageDefinition = SourceDefinition | MapDefinition | SelectDefinition | UpdateDefinition;
 export type StageKind = StageDefinition['kind'];
 
+/** A stage as far as its definition and parameters say what it does. */
+type Declared = { readonly definition: StageDefinition; readonly params: unknown };
+
+/** Most rounds of a step that a stage asks for, the first one counted. */
+export function mostRounds({ definition, params }: Declared): number {
+  return definition.kind === 'select' ? (definition.rounds?.(params) ?? 1) : 1;
+}
+
+/** Whether the policy changes under stages: whether they train. */
+export function changePolicy(stages: readonly Pick<Declared, 'definition'>[]): boolean {
+  return stages.some(({ definition }) => definition.kind === 'update');
+}
+
 /** Stages by name: passed around, never a global that modules write into. */
 export type Catalogue = ReadonlyMap<string, StageDefinition>;
 

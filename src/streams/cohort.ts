@@ -3,17 +3,18 @@ import { type Batch, batchOf, columnOf, stackRows, takeRows, withColumns } from 
 import type { AnyColumns, ColumnName, Columns } from '../core/columns.ts';
 import { isRagged, rowsOf } from '../core/columns.ts';
 import { type Place, RlevError, reasonOf } from '../core/errors.ts';
-import type {
-  MapDefinition,
-  MapStage,
-  Selection,
-  SelectStage,
-  SourceDefinition,
-  SourceStage,
-  StageDefinition,
-  StageEvent,
-  UpdateResult,
-  UpdateStage,
+import {
+  type MapDefinition,
+  type MapStage,
+  mostRounds,
+  type Selection,
+  type SelectStage,
+  type SourceDefinition,
+  type SourceStage,
+  type StageDefinition,
+  type StageEvent,
+  type UpdateResult,
+  type UpdateStage,
 } from '../core/stage.ts';
 import type { Recorder } from './record.ts';
 
@@ -82,7 +83,7 @@ async function apply(wired: WiredStage, cohort: Cohort, record: Recorder): Promi
       const selection = await (stage as SelectStage).run(needed, event);
       const kept = takeRows(batch, rowsNamed(selection, batch));
       const again = selection.again === true;
-      if (again) refuseUnbounded(definition.rounds?.(params) ?? 1, event);
+      if (again) refuseUnbounded(mostRounds(wired), event);
       const identity = await record(wired, cohort, {
         kind: 'select',
         parents: parentsOf(cohort.producers, definition.needs(params)),

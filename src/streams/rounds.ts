@@ -1,10 +1,9 @@
+import { mostRounds } from '../core/stage.ts';
 import { type Cohort, joinRounds, type WiredStage } from './cohort.ts';
 
 /** How many of the stages, from the first, work in rounds: up to the one that may ask for more than one; 0 where none may. */
 export function stagesInRounds(stages: readonly Pick<WiredStage, 'definition' | 'params'>[]): number {
-  const asks = ({ definition, params }: Pick<WiredStage, 'definition' | 'params'>): boolean =>
-    definition.kind === 'select' && (definition.rounds?.(params) ?? 1) > 1;
-  return stages.findIndex(asks) + 1;
+  return stages.findIndex((stage) => mostRounds(stage) > 1) + 1;
 }
 
 /**

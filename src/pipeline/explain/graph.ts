@@ -1,3 +1,4 @@
+import { mostRounds } from '../../core/stage.ts';
 import { columnsOf } from '../file/flow.ts';
 import type { Pipeline } from '../file/resolve.ts';
 import type { PlacedStage } from '../file/resolve-stage.ts';
@@ -67,9 +68,9 @@ function creditsOf(stages: readonly PlacedStage[], inFlight: number): Graph['cre
   const update = stages.findLast(({ definition }) => definition.kind === 'update');
   const [first] = stages;
   if (!first) return [];
-  const rounds = stages.flatMap(({ id, definition, params }) => {
-    const most = definition.kind === 'select' ? (definition.rounds?.(params) ?? 1) : 1;
-    return most > 1 ? [{ from: id, to: first.id, label: `another round, ${most} at most` }] : [];
+  const rounds = stages.flatMap((stage) => {
+    const most = mostRounds(stage);
+    return most > 1 ? [{ from: stage.id, to: first.id, label: `another round, ${most} at most` }] : [];
   });
   if (!update) return rounds;
   const sampler = stages.find(({ definition }) => definition.kind === 'map' && definition.sampling);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type ColumnName, vocabulary } from '../../core/columns.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { type Place, RlevError, reasonOf, show } from '../../core/errors.ts';
-import type { Catalogue, StageDefinition, StageKind } from '../../core/stage.ts';
+import { type Catalogue, mostRounds, type StageDefinition, type StageKind } from '../../core/stage.ts';
 import type { ResolvedStage } from './resolve-stage.ts';
 
 const order: Record<StageKind, number> = { source: 0, map: 1, select: 1, update: 2 };
@@ -84,8 +84,8 @@ function namesFrom(
   throw broken(`returns ${show(found)}, no list of names`);
 }
 
-function asksForRounds({ definition, params }: ResolvedStage): boolean {
-  return definition.kind === 'select' && (definition.rounds?.(params) ?? 1) > 1;
+function asksForRounds(stage: ResolvedStage): boolean {
+  return mostRounds(stage) > 1;
 }
 
 function orderErrors(stages: readonly (ResolvedStage | undefined)[]): RlevError[] {

@@ -1,5 +1,6 @@
 import { resolve as resolvePath } from 'node:path';
 import { didYouMean } from '../../core/did-you-mean.ts';
+import { changePolicy } from '../../core/stage.ts';
 import { columnsOf } from '../file/flow.ts';
 import type { PlacedStage } from '../file/resolve-stage.ts';
 import { pathKeys } from '../file/schema.ts';
@@ -10,7 +11,7 @@ import type { Rule } from './rule.ts';
 /** A policy that is asked what it was trained on shows what it remembers. */
 export const evaluatesTrainingData: Rule = ({ pipeline }) => {
   const [source] = pipeline.stages;
-  if (!source || !pipeline.stages.some(({ definition }) => definition.kind === 'update')) return [];
+  if (!source || !changePolicy(pipeline.stages)) return [];
   const trained = filesOf(source, pipeline.base);
   return pipeline.evaluate.flatMap(({ id, stages }): Finding[] => {
     const [asked] = stages;
@@ -51,7 +52,7 @@ export const evaluatesSelection: Rule = ({ pipeline: { evaluate, source } }) =>
 
 /** An evaluation that says nothing of sampling inherits that of training: noise, and several times the work. */
 export const evaluatesAsTraining: Rule = ({ pipeline: { stages, evaluate, source } }) => {
-  if (!stages.some(({ definition }) => definition.kind === 'update')) return [];
+  if (!changePolicy(stages)) return [];
   return evaluate.flatMap(({ id, stages: branch }): Finding[] => {
     const sampler = branch.find(({ definition }) => definition.kind === 'map' && definition.sampling);
     if (sampler?.definition.kind !== 'map') return [];

@@ -1,5 +1,5 @@
 import { RlevError, reasonOf } from '../../core/errors.ts';
-import type { Remark, Surroundings } from '../../core/stage.ts';
+import { changePolicy, type Remark, type Surroundings } from '../../core/stage.ts';
 import type { Path } from '../file/located.ts';
 import type { PlacedStage } from '../file/resolve-stage.ts';
 import { errorFindings, type Finding, type Severity } from './finding.ts';
@@ -14,7 +14,7 @@ const severities: Record<Remark['code'], Severity> = {
 /** What stages and their parts say of their own parameters. */
 export const ownRemarks: Rule = ({ pipeline, parts, data }) => {
   const { stages, run } = pipeline;
-  if (!stages.some(({ definition }) => definition.kind === 'update')) return [];
+  if (!changePolicy(stages)) return [];
   const around: Surroundings = {
     steps: run.steps,
     inFlight: run.inFlight,

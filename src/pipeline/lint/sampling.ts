@@ -1,4 +1,5 @@
 import type { SamplingOptions } from '../../core/services.ts';
+import { changePolicy } from '../../core/stage.ts';
 import { columnsOf } from '../file/flow.ts';
 import type { PlacedStage } from '../file/resolve-stage.ts';
 import type { Finding } from './finding.ts';
@@ -45,7 +46,7 @@ export const truncatedSampling: Rule = (context) =>
 export const singleResponse: Rule = (context) => {
   const { stages } = context.pipeline;
   const estimator = groupEstimator(context);
-  if (!estimator || !updates(context)) return [];
+  if (!estimator || !changePolicy(stages)) return [];
   const expanding = stages.filter(({ definition }) => definition.kind === 'map' && definition.expands);
   const responses = expanding.reduce((n, stage) => n * responsesOf(stage), 1);
   const stage = expanding.at(-1);
@@ -67,8 +68,9 @@ function responsesOf({ definition, params }: PlacedStage): number {
 }
 
 function samplersOf(context: RuleContext): { stage: PlacedStage; sampling: SamplingOptions }[] {
-  if (!updates(context)) return [];
-  return context.pipeline.stages.flatMap((stage) => {
+  const { stages } = context.pipeline;
+  if (!changePolicy(stages)) return [];
+  return stages.flatMap((stage) => {
     const { definition, params } = stage;
     const sampling = definition.kind === 'map' ? definition.sampling?.(params) : undefined;
     return sampling ? [{ stage, sampling }] : [];
@@ -81,8 +83,4 @@ function groupEstimator({ pipeline }: RuleContext): PlacedStage | undefined {
     const { needs, adds } = columnsOf(stage);
     return adds.includes('advantage') && needs.includes('group');
   });
-}
-
-function updates({ pipeline }: RuleContext): boolean {
-  return pipeline.stages.some(({ definition }) => definition.kind === 'update');
 }

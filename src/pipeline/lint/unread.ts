@@ -1,3 +1,4 @@
+import { changePolicy } from '../../core/stage.ts';
 import { columnsOf } from '../file/flow.ts';
 import type { PlacedStage } from '../file/resolve-stage.ts';
 import { evaluationColumns } from '../run/evaluation.ts';
@@ -9,7 +10,7 @@ const reported: readonly string[] = [...evaluationColumns, 'answer', 'scale', 'r
 
 /** A stage whose columns no later stage reads does not bear on the training that it stands in. */
 export const unreadColumns: Rule = ({ pipeline: { stages } }) => {
-  if (!stages.some(({ definition }) => definition.kind === 'update')) return [];
+  if (!changePolicy(stages)) return [];
   return stages.flatMap((stage, i): Finding[] => {
     if (stage.definition.kind !== 'map' || stage.definition.expands) return [];
     const { adds, replaces } = columnsOf(stage);

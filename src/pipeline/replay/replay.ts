@@ -1,6 +1,6 @@
 import { basename, relative, resolve as resolvePath } from 'node:path';
 import { RlevError } from '../../core/errors.ts';
-import type { Catalogue, Scope } from '../../core/stage.ts';
+import { type Catalogue, changePolicy, type Scope } from '../../core/stage.ts';
 import { parseAddress } from '../../log/address.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import { canonicalJson, sha256 } from '../../log/identity.ts';
@@ -103,7 +103,7 @@ async function replayUnder(signal: AbortSignal, run: string, options: ReplayOpti
       signal,
     });
     if (options.compare !== false) sayWhatWasNotKept(recording, replayer, notice);
-    if (updates(replayer)) {
+    if (changePolicy(replayer.stages)) {
       notice(
         'The rollouts stay those of the recorded policy: where anything differs from the recording, every update after the first is off-policy. See the importance ratios.',
       );
@@ -255,10 +255,6 @@ function sayWhatWasNotKept(
   notice(
     `The recording is lean: it has no columns of ${lacking.join(', ')} to compare with. rlev diff A.yaml B.yaml --on RUN compares two pipelines.`,
   );
-}
-
-function updates({ stages }: Replayer): boolean {
-  return stages.some(({ definition }) => definition.kind === 'update');
 }
 
 /** A run directory for a replay; its header counts the recording among the data. */

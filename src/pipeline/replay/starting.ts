@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { RlevError } from '../../core/errors.ts';
+import { changePolicy } from '../../core/stage.ts';
 import { verifyCheckpoint } from '../../log/checkpoints.ts';
 import type { EventLog, JournalEntry } from '../../log/event-log.ts';
 import { nodeFiles } from '../../log/files.ts';
@@ -12,8 +13,7 @@ import { readsWeightsOfTheTime } from './weights-of-the-time.ts';
 
 /** Whether a step needs the policy of its time: no update brings it, and a stage reads it. */
 export function needsPolicyOfTheTime({ stages }: Replayer, recording: Recording): boolean {
-  const updates = stages.some(({ definition }) => definition.kind === 'update');
-  return !updates && stages.some((wired) => readsWeightsOfTheTime(wired, recording));
+  return !changePolicy(stages) && stages.some((wired) => readsWeightsOfTheTime(wired, recording));
 }
 
 /** The policy as it was before a step: the starting one, or that of the run's checkpoint. */
@@ -25,17 +25,19 @@ export async function startPolicy(replayer: Replayer, { log }: Recording, step: 
 
 /**
  * Stages that keep a state from cohort to cohort, as they were before a step: at the run's beginning as they are made,
- * later from its checkpoint. Without one, and where the recording has another stage, the state begins anew, which is said.
+ * later from its checkpoint. Without one, and where the recording has another stage, the state begins anew, which is said;
+ * so does that of an evaluation, whose stages are not in checkpoints.
  */
 export async function startStates(
   { stages }: Replayer,
-  { log, pipeline }: Recording,
+  { log, pipeline, scope }: Recording,
   step: number,
   notice: (message: string) => void,
 ): Promise<void> {
   const keepers = stages.filter(({ stage }) => stage.save);
   if (step === 0 || keepers.length === 0) return;
-  const checkpoint = await checkpointAt(log, step).catch((error: unknown) => {
+  const at = scope === 'train' ? checkpointAt(log, step) : undefined;
+  const checkpoint = await at?.catch((error: unknown) => {
     if (error instanceof RlevError && error.code === 'run/not-found') return undefined;
     throw error;
   });

@@ -1,3 +1,4 @@
+import { changePolicy } from '../../core/stage.ts';
 import { columnsOf } from '../file/flow.ts';
 import type { ResolvedStage } from '../file/resolve.ts';
 import type { Recording } from './recording.ts';
@@ -30,7 +31,7 @@ export function takenFromLog(
   asked: string | undefined,
   recording: Pick<Recording, 'pipeline' | 'whole'>,
 ): ResolvedStage[] {
-  if (range.some(({ definition }) => definition.kind === 'update')) return [];
+  if (changePolicy(range)) return [];
   const taken: ResolvedStage[] = [];
   const added = new Set<string>();
   for (const stage of range) {
