@@ -1,11 +1,15 @@
-import { appendFile, cp, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { z } from 'zod';
 import { type Batch, columnOf } from '../../../src/core/batch.ts';
 import { raggedFloat32, rowOf } from '../../../src/core/columns.ts';
+import { defineMap } from '../../../src/core/stage.ts';
 import { openRun } from '../../../src/log/run-directory.ts';
+import { resolvePipeline } from '../../../src/pipeline/file/resolve.ts';
 import { type ReplayOptions, type ReplayResult, replay } from '../../../src/pipeline/replay/replay.ts';
+import { train } from '../../../src/pipeline/run/run.ts';
 import { rloo } from '../../../src/stages/advantage/rloo.ts';
 import { errorOf } from '../../support/stage.ts';
 import { furnish, numbers, record, smallPipeline, stagesWith, stepsOf } from '../small-run.ts';
@@ -320,6 +324,41 @@ describe('pipeline/replay', function () {
       const all = await replayed({ scope: 'eval:held', from: 'prompts', check: true }, evaluated);
       expect(all.check).to.deep.equal({ compared: 8, changed: 0, difference: undefined });
       expect([all.steps, all.rollouts]).to.deep.equal([2, 16]);
+    });
+
+    it('has no state of the training in its stages', async () => {
+      const counted = defineMap({
+        name: 'test/counted',
+        summary: 'Values a row by how many came before it.',
+        params: z.strictObject({}),
+        needs: () => ['points'],
+        adds: () => ['value'],
+        create: () => {
+          let rows = 0;
+          return {
+            run: ({ points }) => ({ value: points.map(() => rows++) }),
+            save: async (at: string) => {
+              await mkdir(at, { recursive: true });
+              await writeFile(join(at, 'rows'), String(rows));
+            },
+            load: async (at: string) => {
+              rows = Number(await readFile(join(at, 'rows'), 'utf8'));
+            },
+          };
+        },
+      });
+      const catalogue = stagesWith(counted);
+      const text = `${smallPipeline.replace('steps: 3', 'steps: 2').replace('value/points', 'test/counted')}
+evaluate: { held: { through: value } }`;
+      const directory = join(folder, 'counted');
+      await train(resolvePipeline(text, join(folder, 'counted.yaml'), { catalogue }), { directory });
+      const notices: string[] = [];
+      const options = { catalogue, scope: 'eval:held', notice: (m: string) => notices.push(m) } as const;
+      const { check } = await replayed({ ...options, check: true }, directory);
+      expect(check).to.deep.equal({ compared: 4, changed: 0, difference: undefined });
+      const { batches } = await replayed({ ...options, steps: { from: 2, to: 2 } }, directory);
+      expect(numbers(batches, 'value')[0]).to.equal(0);
+      expect(notices.join()).to.include('begins anew at step 2');
     });
 
     it('changes by the patches of its branch', async () => {
