@@ -2,8 +2,9 @@ import { columnOf } from '../../core/batch.ts';
 import { cohortsOf, type RecordedCohort } from '../../log/join.ts';
 import type { Cohort } from '../../streams/cohort.ts';
 import { keepsColumns } from '../../streams/record.ts';
+import { columnsOf } from '../file/flow.ts';
 import type { ResolvedStage } from '../file/resolve.ts';
-import { keysOf, type Recording } from '../replay/recording.ts';
+import { keyColumns, keysOf, type Recording } from '../replay/recording.ts';
 import { openReplayer } from '../replay/replayer.ts';
 
 /** The verdicts of a recording, and what they are worth. */
@@ -102,15 +103,10 @@ export async function* wholeCohorts(
   }
 }
 
-const keyColumns: readonly string[] = ['points', 'value'];
 const telling: readonly string[] = [...keyColumns, 'correct', 'scale'];
 
 /** The stages up to the last one that adds a verdict, or what it is worth. */
 function upToWorth<S extends ResolvedStage>(stages: readonly S[]): S[] {
-  const last = stages.findLastIndex(
-    ({ definition, params }) =>
-      (definition.kind === 'map' || definition.kind === 'source') &&
-      definition.adds(params).some((name) => telling.includes(name)),
-  );
+  const last = stages.findLastIndex((stage) => columnsOf(stage).adds.some((name) => telling.includes(name)));
   return stages.slice(0, last + 1);
 }

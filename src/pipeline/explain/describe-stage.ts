@@ -243,7 +243,7 @@ function columnsWith(
   example: Readonly<Record<string, unknown>>,
 ): ReturnType<typeof columnsOf> {
   const params = definition.params.parse(example);
-  return columnsOf({ id: '', use: definition.name, definition, params, place: { file: definition.name } });
+  return columnsOf({ definition, params, place: { file: definition.name } });
 }
 
 function describeColumn(name: ColumnName): ColumnDescription {

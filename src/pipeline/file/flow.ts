@@ -41,7 +41,7 @@ export function checkEvaluation(
  *
  * @throws RlevError `stage/contract` with the stage's place where its definition cannot say
  */
-export function columnsOf(stage: ResolvedStage): {
+export function columnsOf(stage: Pick<ResolvedStage, 'definition' | 'params' | 'place'>): {
   readonly needs: readonly ColumnName[];
   readonly adds: readonly ColumnName[];
   readonly replaces: readonly ColumnName[];
@@ -60,14 +60,14 @@ export function columnsOf(stage: ResolvedStage): {
 }
 
 function namesFrom(
-  { use, place }: ResolvedStage,
+  { definition, place }: Pick<ResolvedStage, 'definition' | 'place'>,
   name: string,
   columns: () => readonly ColumnName[],
 ): readonly ColumnName[] {
   const broken = (how: string, cause?: unknown): RlevError =>
     new RlevError({
       code: 'stage/contract',
-      message: `${name} of ${use} ${how}.`,
+      message: `${name} of ${definition.name} ${how}.`,
       place,
       help: `It is a function of the parameters that returns names of columns: ${name}: () => ['reward'].`,
       cause,

@@ -7,6 +7,8 @@ import { joinedBatch, type RecordedCohort } from '../../log/join.ts';
 import { foldRounds } from '../../log/rounds.ts';
 import { openRun } from '../../log/run-directory.ts';
 import { type Cohort, emptyCohort, joinProducers, parentsOf } from '../../streams/cohort.ts';
+import { stagesInRounds } from '../../streams/rounds.ts';
+import { columnsOf } from '../file/flow.ts';
 import { loadPipeline, type Pipeline, type ResolvedStage } from '../file/resolve.ts';
 import { scoped } from './scoped.ts';
 
@@ -20,6 +22,8 @@ export interface Recording {
   readonly pipeline: Pipeline;
   /** With the stages of training, whatever the flow. */
   readonly whole: Pipeline;
+  /** Ids of the stages that work in rounds; an event of another is of the last round that its step had. */
+  readonly inRounds: ReadonlySet<string>;
   /** The run's first step: 0, or that of the checkpoint which it was forked from. */
   readonly base: number;
   /** The recorded event of a stage in a cohort, by default that of the last round. */
@@ -120,6 +124,7 @@ function recordingOf(
     scope,
     pipeline,
     whole,
+    inRounds: new Set(pipeline.stages.slice(0, stagesInRounds(pipeline.stages)).map(({ id }) => id)),
     base,
     entryOf,
     columnsByStage,
@@ -165,14 +170,13 @@ function recordingOf(
 }
 
 function adds(stage: ResolvedStage | undefined): readonly string[] {
-  const definition = stage?.definition;
-  return definition?.kind === 'source' || definition?.kind === 'map' ? definition.adds(stage!.params) : [];
+  return stage ? columnsOf(stage).adds : [];
 }
 
 /** What a stage reads, as its event's parents count it: an update reads the policy too. */
 function needs(stage: ResolvedStage | undefined): readonly string[] {
-  if (!stage || stage.definition.kind === 'source') return [];
-  const needs: readonly string[] = stage.definition.needs(stage.params);
+  if (!stage) return [];
+  const { needs } = columnsOf(stage);
   return stage.definition.kind === 'update' ? ['', ...needs] : needs;
 }
 
@@ -200,8 +204,11 @@ function notRecorded(log: EventLog, { step }: RecordedCohort, stage: string, kno
   });
 }
 
-/** What rows are sorted into buckets by: points where there are any, else the value; NaN where there is neither. */
+/** What rows are sorted into buckets by: the first of these that there is. */
+export const keyColumns = ['points', 'value'] as const;
+
+/** Points where there are any, else values; NaN where there is neither. */
 export function keysOf(batch: Batch): Float64Array {
-  const name = (['points', 'value'] as const).find((column) => batch.getChild(column));
+  const name = keyColumns.find((column) => batch.getChild(column));
   return name ? columnOf(batch, name) : new Float64Array(batch.numRows).fill(NaN);
 }

@@ -6,6 +6,7 @@ import type { RecordedCohort } from '../../log/join.ts';
 import { applyStage, type Cohort, joinRounds, type WiredStage } from '../../streams/cohort.ts';
 import { keepsColumns, type Recorder, recordNothing } from '../../streams/record.ts';
 import { gatherRounds, stagesInRounds } from '../../streams/rounds.ts';
+import { columnsOf } from '../file/flow.ts';
 import type { Pipeline, ResolvedStage } from '../file/resolve.ts';
 import { createStage, openPolicyOf, setupOf } from '../run/assemble.ts';
 import type { Recording } from './recording.ts';
@@ -149,7 +150,7 @@ export async function openReplayer(
       return policy;
     },
     needs,
-    adds: resolved.flatMap(addedBy),
+    adds: resolved.flatMap((stage) => columnsOf(stage).adds),
     openPolicy,
     inputs: async (recorded, more = []) => {
       const ids = before.map(({ id }) => id);
@@ -202,9 +203,8 @@ function roundsOf({ entries }: RecordedCohort): number[] {
 
 /** Index behind the stage that makes the responses; 1 where none does. */
 function afterRollout(stages: readonly ResolvedStage[]): number {
-  const makes = ({ definition, params }: ResolvedStage): boolean =>
-    definition.kind === 'map' && definition.adds(params).includes('response_tokens');
-  return Math.max(0, stages.findIndex(makes)) + 1;
+  const at = stages.findIndex((stage) => columnsOf(stage).adds.includes('response_tokens'));
+  return Math.max(0, at) + 1;
 }
 
 /**
@@ -263,16 +263,11 @@ function neededColumns(stages: readonly ResolvedStage[]): string[] {
   const added = new Set<string>();
   const needed = new Set<string>();
   for (const stage of stages) {
-    const { definition, params } = stage;
-    const needs: readonly string[] = definition.kind === 'source' ? [] : definition.needs(params);
+    const { needs, adds } = columnsOf(stage);
     for (const name of needs) if (!added.has(name)) needed.add(name);
-    for (const name of addedBy(stage)) added.add(name);
+    for (const name of adds) added.add(name);
   }
   return [...needed];
-}
-
-function addedBy({ definition, params }: ResolvedStage): readonly string[] {
-  return definition.kind === 'source' || definition.kind === 'map' ? definition.adds(params) : [];
 }
 
 /** All questions of the run. */

@@ -17,6 +17,7 @@ import { openRun } from '../../log/run-directory.ts';
 import { readJsonl } from '../../stages/prompts/jsonl.ts';
 import { defaultsFor } from '../../testing/batch.ts';
 import { columnFrom, specFor } from '../../testing/plain.ts';
+import { columnsOf } from '../file/flow.ts';
 import type { ResolvedStage } from '../file/resolve.ts';
 import type { TestCase } from './read.ts';
 
@@ -37,9 +38,10 @@ interface Row {
  */
 export async function rowsFor(test: TestCase, span: readonly ResolvedStage[]): Promise<Batch> {
   const given = await givenTo(test);
-  const added = new Set(span.flatMap(addedBy));
+  const adds = new Set<string>(span.flatMap((stage) => columnsOf(stage).adds));
+  const replaces = new Set<string>(span.flatMap((stage) => columnsOf(stage).replaces));
   const columns = Object.fromEntries(
-    Object.entries(given.columns).filter(([name]) => !added.has(name) || isReplaced(name, span)),
+    Object.entries(given.columns).filter(([name]) => !adds.has(name) || replaces.has(name)),
   );
   const filled: AnyColumns = { ...defaultsFor(columns), ...columns };
   const errors = span.flatMap((stage, i) => lacking(stage, span.slice(0, i), filled, test));
@@ -170,12 +172,10 @@ function lacking(
   given: AnyColumns,
   test: TestCase,
 ): RlevError[] {
-  const { definition, params, id, use } = stage;
-  if (definition.kind === 'source') return [];
-  const there = [...Object.keys(given), ...before.flatMap(addedBy)];
-  return definition
-    .needs(params)
-    .filter((column) => !there.includes(column))
+  const { id, use } = stage;
+  const there = [...Object.keys(given), ...before.flatMap((earlier) => columnsOf(earlier).adds)];
+  return columnsOf(stage)
+    .needs.filter((column) => !there.includes(column))
     .map(
       (column) =>
         new RlevError({
@@ -186,15 +186,4 @@ function lacking(
           help: `They have ${there.join(', ')}.`,
         }),
     );
-}
-
-function addedBy({ definition, params }: ResolvedStage): readonly string[] {
-  return definition.kind === 'source' || definition.kind === 'map' ? definition.adds(params) : [];
-}
-
-function isReplaced(name: string, span: readonly ResolvedStage[]): boolean {
-  return span.some(
-    ({ definition, params }) =>
-      definition.kind === 'map' && (definition.replaces?.(params) as string[] | undefined)?.includes(name),
-  );
 }
