@@ -4,9 +4,8 @@ import type { EventDraft, JournalEntry, Json } from '../../log/event-log.ts';
 import { canonicalJson, identityOf } from '../../log/identity.ts';
 import type { RecordedCohort } from '../../log/join.ts';
 import { differsAt, rowValue } from '../../report/column-numbers.ts';
-import type { Cohort, WiredStage } from '../../streams/cohort.ts';
-import type { Deed, Recorder } from '../../streams/record.ts';
-import type { ResolvedStage } from '../file/resolve.ts';
+import type { WiredStage } from '../../streams/cohort.ts';
+import { draftOf, type Recorder } from '../../streams/record.ts';
 import type { Recording } from './recording.ts';
 import { sameStage } from './same-stage.ts';
 
@@ -45,9 +44,9 @@ export interface Checker {
  * Holds a replay to the recording. A stage that is as it was, and read what it read, must give the recorded identity;
  * the first that does not is looked into.
  *
- * @param pipeline the stages that are replayed
+ * @param stages those that are replayed
  */
-export function checkAgainst(recording: Recording, stages: readonly ResolvedStage[]): Checker {
+export function checkAgainst(recording: Recording, stages: readonly WiredStage[]): Checker {
   let compared = 0;
   let changed = 0;
   let difference: ReplayDifference | undefined;
@@ -65,9 +64,10 @@ export function checkAgainst(recording: Recording, stages: readonly ResolvedStag
   const recorder = (recorded: RecordedCohort): Recorder => {
     let parents: ReturnType<Recording['parents']> | undefined;
     return async (wired, cohort, deed) => {
-      const draft = draftOf(wired, cohort, deed);
+      const draft = draftOf(wired, cohort.event, deed);
       const identity = identityOf(draft);
-      const entry = recording.entryOf(recorded, wired.id, cohort.event.round);
+      const round = recording.inRounds.has(wired.id) ? cohort.event.round : undefined;
+      const entry = recording.entryOf(recorded, wired.id, round);
       // a run that was stopped lacks the last stages of a step
       if (!entry && unchanged.has(wired.id)) return identity;
       parents ??= recording.parents(recorded);
@@ -100,11 +100,6 @@ function sameOnes(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((x) => b.includes(x));
 }
 
-function draftOf(wired: WiredStage, { event: { step, round, scope } }: Cohort, deed: Deed): EventDraft {
-  const key = { step, round, part: 0, stage: wired.id, scope };
-  return { key, use: wired.definition.name, params: wired.params, ...deed };
-}
-
 async function firstDifference(
   recording: Recording,
   entry: JournalEntry,
@@ -115,7 +110,7 @@ async function firstDifference(
 }
 
 /** The first row that differs, and the first column of it that does. */
-export function firstDifferentRow(
+function firstDifferentRow(
   batch: Batch,
   replayed: AnyColumns,
 ): Pick<ReplayDifference, 'row' | 'column' | 'element' | 'recorded' | 'replayed'> {

@@ -77,6 +77,7 @@ async function compareRuns(
     if (first && first.seq <= seq) return;
     first = { scope: key.scope, step: key.step, stage: key.stage, alone: isAlone, seq };
   };
+  const inRounds = new Set([...left.inRounds, ...right.inRounds]);
   const compareEntries = (x: JournalEntry, y: JournalEntry | undefined): boolean => {
     if (!y) alone[0]++;
     else if (x.identity === y.identity) equal++;
@@ -87,9 +88,9 @@ async function compareRuns(
   };
   for await (const [x, y] of side(cohortsOf(left.log, steps), cohortsOf(right.log, steps), cohortKey)) {
     signal.throwIfAborted();
-    const others = byStage(y);
+    const others = byStage(y, inRounds);
     const differ: [JournalEntry, JournalEntry][] = [];
-    for (const [stage, entry] of byStage(x)) {
+    for (const [stage, entry] of byStage(x, inRounds)) {
       const other = others.get(stage);
       others.delete(stage);
       if (!compareEntries(entry, other) && other) differ.push([entry, other]);
@@ -121,9 +122,14 @@ function cohortKey({ scope, step }: RecordedCohort): string {
   return `${scope}/${step}`;
 }
 
-/** The events of a cohort by round and stage. */
-function byStage(cohort: RecordedCohort | undefined): Map<string, JournalEntry> {
-  return new Map(cohort?.entries.map((entry) => [`${entry.key.round}/${entry.key.stage}`, entry]));
+/** The events of a cohort by stage, and by round for stages that work in rounds: two runs may have had other numbers. */
+function byStage(
+  cohort: RecordedCohort | undefined,
+  inRounds: ReadonlySet<string>,
+): Map<string, JournalEntry> {
+  const nameOf = ({ stage, round }: JournalEntry['key']): string =>
+    inRounds.has(stage) ? `${round}/${stage}` : stage;
+  return new Map(cohort?.entries.map((entry) => [nameOf(entry.key), entry]));
 }
 
 async function* checkpointsOf(log: EventLog): AsyncGenerator<JournalEntry> {

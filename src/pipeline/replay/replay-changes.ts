@@ -6,7 +6,7 @@ import { ColumnDiffs, type ColumnsDiff } from '../../report/column-diff.ts';
 import type { Cohort, WiredStage } from '../../streams/cohort.ts';
 import { keysOf, type Recording } from './recording.ts';
 
-/** By stage and round, what they recorded of a cohort. */
+/** By stage, and by round where it works in rounds, what they recorded of a cohort. */
 type RecordedColumns = ReadonlyMap<string, Batch>;
 
 /** What replayed stages changed against what the same stages had recorded. */
@@ -26,7 +26,7 @@ export class ReplayChanges {
     const ids = new Set(this.#stages.map(({ id }) => id));
     const entries = recorded.entries.filter(({ key, segment }) => segment && ids.has(key.stage));
     const read = async (entry: JournalEntry): Promise<[string, Batch]> => [
-      `${entry.key.stage} ${entry.key.round}`,
+      this.#named(entry.key.stage, entry.key.round),
       await log.read(entry),
     ];
     return new Map(await Promise.all(entries.map(read)));
@@ -37,7 +37,7 @@ export class ReplayChanges {
    * @param cohort as the stage left it
    */
   add(recorded: RecordedColumns, { id }: WiredStage, { batch, event }: Cohort): void {
-    const before = recorded.get(`${id} ${event.round}`);
+    const before = recorded.get(this.#named(id, event.round));
     if (!before) return;
     this.#diffs ??= new ColumnDiffs(batch.getChild('points') !== null);
     const keys = keysOf(batch);
@@ -52,6 +52,11 @@ export class ReplayChanges {
         partner,
       );
     }
+  }
+
+  /** A replay may have asked for fewer rounds than were recorded. */
+  #named(stage: string, round: number): string {
+    return this.#recording.inRounds.has(stage) ? `${stage} ${round}` : stage;
   }
 
   result(): ColumnsDiff {

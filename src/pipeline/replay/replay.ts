@@ -10,13 +10,12 @@ import { createRun } from '../../log/run-directory.ts';
 import type { ColumnsDiff } from '../../report/column-diff.ts';
 import type { Cohort } from '../../streams/cohort.ts';
 import { keepsColumns, type Recorder, recordInto, recordNothing } from '../../streams/record.ts';
-import { stagesInRounds } from '../../streams/rounds.ts';
 import { cancellable } from '../cancellable.ts';
 import { loadPipeline, type Pipeline } from '../file/resolve.ts';
 import { startingHash } from '../run/fork.ts';
 import { checkAgainst, type ReplayCheck } from './check-replay.ts';
 import { measureOffPolicy, type OffPolicy } from './off-policy.ts';
-import { openRecording, type Recording, recordedPipeline } from './recording.ts';
+import { keyColumns, openRecording, type Recording, recordedPipeline } from './recording.ts';
 import { ReplayChanges } from './replay-changes.ts';
 import { type ReplayedStage, ReplayFigures } from './replay-figures.ts';
 import { openReplayer, type Replayer, type ReplayRange } from './replayer.ts';
@@ -67,7 +66,7 @@ export interface ReplayResult {
 }
 
 /** Columns beside those that the stages need, for figures and buckets. */
-const alongside = ['points', 'value', 'correct'];
+const alongside = [...keyColumns, 'correct'];
 
 /**
  * Runs later stages of a pipeline on the recorded cohorts of a run, one cohort at a time: memory does not grow with
@@ -130,14 +129,7 @@ async function replayAll(
   const { stages } = replayer;
   const figures = new ReplayFigures(stages);
   const changes = options.compare === false ? undefined : new ReplayChanges(recording, stages);
-  const resolved = stages.map(({ id, definition, params, place }) => ({
-    id,
-    use: definition.name,
-    definition,
-    params,
-    place,
-  }));
-  const check = options.check ? checkAgainst(recording, resolved) : undefined;
+  const check = options.check ? checkAgainst(recording, stages) : undefined;
   const offPolicy: OffPolicy[] = [];
   const asIs = needsPolicyOfTheTime(replayer, recording);
   const started = performance.now();
@@ -214,12 +206,11 @@ export function isWhole(
   { before, stages }: Replayer,
   notice: (message: string) => void,
 ): boolean {
-  const { pipeline, entryOf } = recording;
-  const inRounds = pipeline.stages.slice(0, stagesInRounds(pipeline.stages)).map(({ id }) => id);
-  const selecting = inRounds.at(-1);
+  const { pipeline, entryOf, inRounds } = recording;
+  const selecting = [...inRounds].at(-1);
   const last = Math.max(...recorded.entries.map(({ key }) => key.round));
   const isThere = (id: string): boolean => {
-    const entry = entryOf(recorded, id, inRounds.includes(id) ? last : undefined);
+    const entry = entryOf(recorded, id, inRounds.has(id) ? last : undefined);
     return entry !== undefined && entry.data?.again !== true;
   };
   const known = new Set(pipeline.stages.map(({ id }) => id));

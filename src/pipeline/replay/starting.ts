@@ -42,14 +42,13 @@ export async function startStates(
     throw error;
   });
   for (const wired of keepers) {
-    const { id, stage } = wired;
-    const as = { ...wired, use: wired.definition.name };
+    const { id, definition, stage } = wired;
     const recorded = pipeline.stages.find((s) => s.id === id);
-    if (checkpoint && sameStage(as, recorded)) {
+    if (checkpoint && sameStage(wired, recorded)) {
       await stage.load?.(join(checkpointFolder(log.directory, checkpoint), 'stages', id));
     } else {
       notice(
-        `${id} (${as.use}) keeps a state from step to step, and begins anew at step ${step}: replay from step 0 for what it would have come to by then.`,
+        `${id} (${definition.name}) keeps a state from step to step, and begins anew at step ${step}: replay from step 0 for what it would have come to by then.`,
       );
     }
   }

@@ -169,6 +169,15 @@ describe('a step that is sampled in rounds', function () {
     expect(check!.changed).to.be.greaterThan(0);
   });
 
+  it('has its later stages compared also where a replay asks for fewer rounds', async () => {
+    const set = ['stages.signal.refill.groups=1', 'stages.reward.alpha=0.1'];
+    const { check, changes } = await replayed({ from: 'signal', set, check: true });
+    expect(changes!.differing.map(({ column }) => column)).to.include.members(['scale', 'reward']);
+    expect(check!.compared).to.equal(0);
+    // of each step its select, which now is content with the first round, value, reward and advantage
+    expect(check!.changed).to.equal(8);
+  });
+
   it('is recorded as a replay from the select on, and read', async () => {
     const again = join(folder, 'again');
     await replayed({ from: 'signal', directory: again });
@@ -197,6 +206,10 @@ describe('a step that is sampled in rounds', function () {
     expect(notices.join('\n')).to.match(/Step 0 goes on with \d prompts with signal, not 40, after 2 rounds/);
     const [step] = await stepsOf(result.directory!);
     expect(new Set(columnOf(step!, 'group')).size).to.be.lessThan(9);
+
+    const { columns } = await diffRuns(directory, result.directory!, { catalogue });
+    const { differing, equal } = columns.train!;
+    expect([...differing.map(({ column }) => column), ...equal]).to.include.members(['value', 'advantage']);
   });
 
   it('may be asked for by one stage of a flow only', async () => {
