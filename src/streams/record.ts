@@ -1,6 +1,7 @@
 import type { AnyColumns, Specs } from '../core/columns.ts';
 import { RlevError } from '../core/errors.ts';
-import type { EventLog, JsonObject } from '../log/event-log.ts';
+import type { StageEvent } from '../core/stage.ts';
+import type { EventDraft, EventLog, JsonObject } from '../log/event-log.ts';
 import { identityOf } from '../log/identity.ts';
 import type { Cohort, WiredStage } from './cohort.ts';
 import { type Past, pastOf } from './recall.ts';
@@ -33,14 +34,8 @@ export function keepsColumns(level: RecordingLevel, { definition }: Pick<WiredSt
  */
 export function recordInto(log: EventLog, past: Past = pastOf(), level: RecordingLevel = 'all'): Recorder {
   return async (wired, { event }, deed) => {
-    const { step, round, scope } = event;
-    const draft = {
-      key: { step, round, part: 0, stage: wired.id, scope },
-      use: wired.definition.name,
-      params: wired.params,
-      ...deed,
-      ...(!keepsColumns(level, wired) && { keep: false }),
-    };
+    const { step, scope } = event;
+    const draft = { ...draftOf(wired, event, deed), ...(!keepsColumns(level, wired) && { keep: false }) };
     const known = past.find(wired.id, event);
     if (!known) return (await log.append(draft)).identity;
     if (identityOf(draft) === known.identity) return known.identity;
@@ -52,6 +47,15 @@ export function recordInto(log: EventLog, past: Past = pastOf(), level: Recordin
       help: 'Nothing was changed. Something that the header does not tell computes differently here; a new run can start from a checkpoint: rlev train --from RUN@STEP.',
     });
   };
+}
+
+/** The event that a stage's deed on a cohort is. */
+export function draftOf(
+  { id, definition, params }: WiredStage,
+  { step, round, scope }: StageEvent,
+  deed: Deed,
+): EventDraft {
+  return { key: { step, round, part: 0, stage: id, scope }, use: definition.name, params, ...deed };
 }
 
 /** Records nothing: for an evaluation or a test without a run. */
