@@ -35,7 +35,9 @@ const firstNumber = new RegExp(`^${anyNumber}`);
  */
 export function numbersIn(text: string): WrittenNumber[] {
   const found: WrittenNumber[] = [];
-  for (const match of text.matchAll(everyNumber)) {
+  // `matchAll` would copy so long an expression for every text.
+  everyNumber.lastIndex = 0;
+  for (let match = everyNumber.exec(text); match; match = everyNumber.exec(text)) {
     const number = valueOfMatch(match);
     if (number) found.push(number);
   }
