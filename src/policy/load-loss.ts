@@ -2,12 +2,8 @@ import { resolve } from 'node:path';
 import { didYouMean } from '../core/did-you-mean.ts';
 import { RlevError, show } from '../core/errors.ts';
 import { importModule } from '../core/import-module.ts';
+import { partsOfUse } from '../core/module-use.ts';
 import type { LossDefinition } from './losses/loss.ts';
-
-/** Whether `use` names a user's module rather than a loss of the catalogue: `path/to/file.js#export`. */
-export function namesLossModule(use: string): boolean {
-  return use.includes('#');
-}
 
 /**
  * The loss that a user's module exports. A path that is not absolute counts from the working directory.
@@ -15,9 +11,8 @@ export function namesLossModule(use: string): boolean {
  * @throws RlevError `config/module` where the module cannot be loaded or exports no loss by that name
  */
 export async function loadLoss(use: string): Promise<LossDefinition> {
-  const cut = use.lastIndexOf('#');
-  const file = resolve(use.slice(0, cut));
-  const name = use.slice(cut + 1);
+  const { path, name } = partsOfUse(use);
+  const file = resolve(path);
   const module = await importModule(file, { worker: true });
   const loss = module[name];
   if (isLoss(loss)) return { ...loss, use };

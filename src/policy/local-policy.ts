@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { RlevError } from '../core/errors.ts';
+import { namesExport } from '../core/module-use.ts';
 import { randomKey } from '../core/random.ts';
 import type { Policy, PolicyInfo } from '../core/services.ts';
 import { type Engine, openEngine } from '../engine/engine.ts';
 import { loadCheckpoint, type PolicyWeights } from './checkpoint.ts';
 import { LocalCritic } from './critic.ts';
 import { initialConfig, initialWeights } from './init.ts';
-import { loadLoss, namesLossModule } from './load-loss.ts';
+import { loadLoss } from './load-loss.ts';
 import { standardLosses } from './losses/catalogue.ts';
 import type { LossCatalogue, LossDefinition } from './losses/loss.ts';
 import { OneAtATime } from './one-at-a-time.ts';
@@ -102,7 +103,7 @@ function assemble(
       train: (request, signal) =>
         queue.run(async () => {
           const { use } = request.loss;
-          if (namesLossModule(use)) losses[use] ??= await loadLoss(use);
+          if (namesExport(use)) losses[use] ??= await loadLoss(use);
           return trainer.train(request, signal);
         }),
       publish: () =>

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve as resolvePath } from 'node:path';
+import { namesExport, partsOfUse } from '../../core/module-use.ts';
 import type { Pipeline } from './resolve.ts';
 
 /**
@@ -22,8 +23,8 @@ export async function ownCode(
     ),
   ]);
   const waiting = uses
-    .filter((use) => use.includes('#'))
-    .map((use) => resolvePath(pipeline.base, use.slice(0, use.lastIndexOf('#'))))
+    .filter(namesExport)
+    .map((use) => resolvePath(pipeline.base, partsOfUse(use).path))
     .filter(isFile);
   const hashes = new Map<string, string>();
   for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {

@@ -2,6 +2,7 @@ import { relative, resolve as resolvePath } from 'node:path';
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { type Place, RlevError, RlevErrors } from '../../core/errors.ts';
 import { importModule } from '../../core/import-module.ts';
+import { namesExport, partsOfUse } from '../../core/module-use.ts';
 import type { AnyDefinition, Catalogue, StageDefinition } from '../../core/stage.ts';
 import { compose } from './compose.ts';
 import type { Located, Path } from './located.ts';
@@ -10,7 +11,7 @@ import type { LoadOptions } from './resolve.ts';
 
 /** Whether `use` names a stage of one's own: `./stages/my-reward.js#lengthBonus`. */
 export function namesModule(use: string): boolean {
-  return use.includes('#') || /^\.{0,2}\//.test(use);
+  return namesExport(use) || /^\.{0,2}\//.test(use);
 }
 
 export interface OwnStages {
@@ -94,9 +95,7 @@ function mapOf(value: unknown): Record<string, unknown> {
 
 /** The stage that a module exports. @throws RlevError `config/module` where it cannot be loaded or exports none */
 export async function ownStage({ use, place, folder, base }: OwnUse): Promise<StageDefinition> {
-  const cut = use.lastIndexOf('#');
-  const path = cut < 0 ? use : use.slice(0, cut);
-  const name = cut < 0 ? '' : use.slice(cut + 1);
+  const { path, name } = partsOfUse(use);
   const fail = (message: string, help: string, cause?: unknown): RlevError =>
     new RlevError({ code: 'config/module', message, value: use, place, help, cause });
   const module = await importModule(resolvePath(folder, path)).catch((error: RlevError) => {

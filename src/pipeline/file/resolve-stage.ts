@@ -1,6 +1,7 @@
 import { relative, resolve as resolvePath } from 'node:path';
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { type Place, RlevError, show } from '../../core/errors.ts';
+import { partsOfUse } from '../../core/module-use.ts';
 import type { Catalogue, StageDefinition } from '../../core/stage.ts';
 import { dotted, findings } from './findings.ts';
 import type { Located, Path } from './located.ts';
@@ -187,9 +188,8 @@ function withPartsOf(
     const use = part?.use;
     const folder = folders.get(source.placeOf([...at, key, 'use']).file) ?? base;
     if (typeof use !== 'string' || !namesModule(use) || folder === base) return [];
-    const cut = use.lastIndexOf('#');
-    const file = resolvePath(folder, cut < 0 ? use : use.slice(0, cut));
-    return [[key, { ...part, use: movedTo(base, file, cut < 0 ? '' : use.slice(cut + 1)) }] as const];
+    const { path, name } = partsOfUse(use);
+    return [[key, { ...part, use: movedTo(base, resolvePath(folder, path), name) }] as const];
   });
   return { ...map, ...Object.fromEntries(moved) };
 }

@@ -1,5 +1,6 @@
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { RlevError, show } from '../../core/errors.ts';
+import { namesExport } from '../../core/module-use.ts';
 import { findings } from '../file/findings.ts';
 import type { Located } from '../file/located.ts';
 import type { PlacedStage } from '../file/resolve-stage.ts';
@@ -23,7 +24,7 @@ export async function partsOf(stages: readonly PlacedStage[], source: Located): 
       const given = (stage.params as Readonly<Record<string, unknown>>)[key];
       if (given === undefined) continue;
       const { use, ...params } = given as { use: string; [key: string]: unknown };
-      if (use.includes('#')) continue;
+      if (namesExport(use)) continue;
       const catalogue = await catalogueOf();
       const definition = catalogue[use];
       const path = ['stages', stage.id, key];

@@ -1,5 +1,6 @@
 import { relative, resolve as resolvePath } from 'node:path';
 import { RlevError, RlevErrors } from '../../core/errors.ts';
+import { namesExport } from '../../core/module-use.ts';
 import type { Policy } from '../../core/services.ts';
 import type { Dataset, MapStage, Scope, SourceStage } from '../../core/stage.ts';
 import { readCritic, readPolicy } from '../../policy/read-policy.ts';
@@ -89,7 +90,7 @@ const unreadable = new RlevError({
 
 function namesOwnPart({ definition, params }: PlacedStage): boolean {
   const given = params as Readonly<Record<string, { readonly use?: unknown }>>;
-  return Object.keys(definition.parts ?? {}).some((key) => String(given[key]?.use).includes('#'));
+  return Object.keys(definition.parts ?? {}).some((key) => namesExport(String(given[key]?.use)));
 }
 
 type Note = (error: unknown, place?: Finding['place']) => void;

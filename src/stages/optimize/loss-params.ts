@@ -1,5 +1,6 @@
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { type Place, RlevError, show } from '../../core/errors.ts';
+import { namesExport, partsOfUse } from '../../core/module-use.ts';
 import type { LossSpec } from '../../core/services.ts';
 import type { StageSetup } from '../../core/stage.ts';
 import type { LossDefinition } from '../../policy/losses/loss.ts';
@@ -30,8 +31,8 @@ export async function checkedLoss(
 ): Promise<LossSpec> {
   const { use, params } = lossSpec(loss);
   const place = setup.placeOf?.(['loss', 'use']) ?? setup.place;
-  if (!use.startsWith('loss/') && !use.includes('#')) return { use, params };
-  const { definition, found } = use.includes('#')
+  if (!use.startsWith('loss/') && !namesExport(use)) return { use, params };
+  const { definition, found } = namesExport(use)
     ? await ownLoss(use, place, setup.resolve)
     : { definition: await standardLoss(use, place), found: use };
   const parsed = definition.params.safeParse(params);
@@ -66,8 +67,8 @@ async function ownLoss(
   resolve: StageSetup['resolve'],
 ): Promise<{ definition: LossDefinition; found: string }> {
   const { loadLoss } = await import('../../policy/load-loss.ts');
-  const cut = use.lastIndexOf('#');
-  const found = `${resolve(use.slice(0, cut))}${use.slice(cut)}`;
+  const { path, name } = partsOfUse(use);
+  const found = `${resolve(path)}#${name}`;
   try {
     return { definition: await loadLoss(found), found };
   } catch (error) {

@@ -4,6 +4,7 @@ import type { ColumnName, Columns } from '../../core/columns.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { RlevError, show } from '../../core/errors.ts';
 import { importModule } from '../../core/import-module.ts';
+import { namesExport, partsOfUse } from '../../core/module-use.ts';
 import {
   catalogueOf,
   type Dataset,
@@ -65,7 +66,7 @@ export interface Signal {
 export async function createSignal({ use, ...given }: SignalParams, setup: StageSetup): Promise<Signal> {
   const place = setup.placeOf?.(['signal', 'use']) ?? setup.place;
   const placeOf: StageSetup['placeOf'] = (path, of) => setup.placeOf?.(['signal', ...path], of) ?? place;
-  const definition = use.includes('#')
+  const definition = namesExport(use)
     ? await ownSignal(use, { place, resolve: setup.resolve })
     : signals.get(use);
   if (definition?.kind !== 'map') {
@@ -113,8 +114,8 @@ async function ownSignal(
   use: string,
   { place, resolve }: Pick<StageSetup, 'place' | 'resolve'>,
 ): Promise<MapDefinition> {
-  const cut = use.lastIndexOf('#');
-  const [file, name] = [resolve(use.slice(0, cut)), use.slice(cut + 1)];
+  const { path, name } = partsOfUse(use);
+  const file = resolve(path);
   let module: Record<string, unknown>;
   try {
     module = await importModule(file);
