@@ -52,7 +52,7 @@ export async function diffRuns(a: string, b: string, options: DiffOptions): Prom
   try {
     const right = await openRecording(parseAddress(b).run, options.catalogue);
     try {
-      const compare = (signal: AbortSignal) => compareRuns(left, right, options.steps, signal);
+      const compare = (signal: AbortSignal) => compareRuns(left, right, options, signal);
       return await cancellable(options.signal, 'The comparison', compare);
     } finally {
       await right.close();
@@ -65,9 +65,10 @@ export async function diffRuns(a: string, b: string, options: DiffOptions): Prom
 async function compareRuns(
   left: Recording,
   right: Recording,
-  steps: DiffOptions['steps'],
+  { steps, notice }: DiffOptions,
   signal: AbortSignal,
 ): Promise<RunDiff> {
+  const unkept = new Set<string>();
   const columns = new Map<Scope, ColumnDiffs>();
   const alone: [number, number] = [0, 0];
   let equal = 0;
@@ -93,7 +94,10 @@ async function compareRuns(
     for (const [stage, entry] of byStage(x, inRounds)) {
       const other = others.get(stage);
       others.delete(stage);
-      if (!compareEntries(entry, other) && other) differ.push([entry, other]);
+      if (!compareEntries(entry, other) && other) {
+        differ.push([entry, other]);
+        if (entry.kind === 'columns' && !(entry.segment && other.segment)) unkept.add(entry.key.stage);
+      }
     }
     alone[1] += others.size;
     if (!x || !y || differ.length === 0) continue;
@@ -105,6 +109,11 @@ async function compareRuns(
     if (!inRange((x ?? y)!)) continue;
     if (x) compareEntries(x, y);
     else alone[1]++;
+  }
+  if (unkept.size > 0) {
+    notice?.(
+      `The columns of ${[...unkept].join(', ')} are not compared: not both recordings have them (run.record: lean).`,
+    );
   }
   const { seq: _, ...place } = first ?? { seq: 0 };
   return {

@@ -46,6 +46,15 @@ describe('a lean recording', function () {
     expect(pipeline.map(({ key }) => key)).to.deep.equal(['run.record']);
   });
 
+  it('says in a comparison with another run which columns are not there to compare', async () => {
+    const other = await record(folder, 'other', 'run.steps=1', 'stages.reward.alpha=3');
+    const notices: string[] = [];
+    const { columns } = await diffRuns(other, lean, { catalogue, notice: (m) => notices.push(m) });
+    expect(notices).to.have.length(1);
+    expect(notices[0]).to.match(/^The columns of reward, advantage are not compared: .*lean/);
+    expect(columns.train!.differing).to.deep.equal([]);
+  });
+
   it('leaves out what follows from other columns, and keeps what was sampled and judged', async () => {
     const [all, some] = [await bytesByStage(full), await bytesByStage(lean)];
     for (const stage of ['value', 'reward', 'advantage']) expect(some.get(stage)).to.equal(0);
