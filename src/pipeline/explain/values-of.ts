@@ -1,4 +1,4 @@
-import { extname, relative, resolve as resolvePath } from 'node:path';
+import { extname, resolve as resolvePath } from 'node:path';
 import { RlevError } from '../../core/errors.ts';
 import type { Policy } from '../../core/services.ts';
 import type { Dataset, MapStage, SourceStage, StageSetup, ValueScale } from '../../core/stage.ts';
@@ -6,9 +6,11 @@ import { readPolicy } from '../../policy/read-policy.ts';
 import { exam } from '../../stages/prompts/exam.ts';
 import { rlev } from '../../stages/reward/rlev.ts';
 import { createSignal, type Signal, valuesOver } from '../../stages/value/signals.ts';
+import { columnsOf } from '../file/flow.ts';
 import { type LoadOptions, loadPipeline, type Pipeline } from '../file/resolve.ts';
 import type { PlacedStage } from '../file/resolve-stage.ts';
-import { createStage, setupOf } from '../run/assemble.ts';
+import { beginningOf, createStage, setupOf } from '../run/assemble.ts';
+import { shortPath } from '../short-path.ts';
 
 /** What the questions of a pipeline or of a data file are worth, and how a reward scales that. */
 export interface FileValues {
@@ -51,7 +53,7 @@ async function ofPipeline(file: string, options: FileValuesOptions): Promise<Fil
     });
   }
   const pipeline = await loadPipeline(file, options);
-  const added = pipeline.stages.findLast(addsValue);
+  const added = pipeline.stages.findLast((stage) => columnsOf(stage).adds.includes('value'));
   if (added?.definition.kind !== 'map') {
     throw new RlevError({
       code: 'usage/arguments',
@@ -75,16 +77,6 @@ async function ofPipeline(file: string, options: FileValuesOptions): Promise<Fil
   } finally {
     await Promise.allSettled([source, made].map(async ({ stage }) => stage.close?.()));
   }
-}
-
-/** A path below the working directory as it is written from there. */
-function shortPath(file: string): string {
-  const short = relative('.', file);
-  return short.startsWith('..') ? file : short;
-}
-
-function addsValue({ definition, params }: PlacedStage): boolean {
-  return definition.kind === 'map' && definition.adds(params).includes('value');
 }
 
 async function valuesIn(signal: Signal, dataset: Dataset): Promise<Float64Array> {
@@ -158,11 +150,7 @@ async function ofData(file: string, options: FileValuesOptions): Promise<FileVal
 async function lazyPolicy({ policy: section, base }: Pipeline): Promise<() => Policy | undefined> {
   if (!section) return () => undefined;
   try {
-    const policy = await readPolicy({
-      ...(section.from !== undefined && { from: resolvePath(base, section.from) }),
-      ...(section.init && { init: { ...section.init, kvHeads: section.init.kvHeads ?? section.init.heads } }),
-      ...(section.tokenizer !== undefined && { tokenizer: resolvePath(base, section.tokenizer) }),
-    });
+    const policy = await readPolicy(beginningOf(section, base));
     return () => policy as Policy;
   } catch (error) {
     return () => {

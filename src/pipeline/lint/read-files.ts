@@ -1,4 +1,4 @@
-import { relative, resolve as resolvePath } from 'node:path';
+import { resolve as resolvePath } from 'node:path';
 import { RlevError, RlevErrors } from '../../core/errors.ts';
 import { namesExport } from '../../core/module-use.ts';
 import type { Policy } from '../../core/services.ts';
@@ -6,9 +6,11 @@ import type { Dataset, MapStage, Scope, SourceStage } from '../../core/stage.ts'
 import { readCritic, readPolicy } from '../../policy/read-policy.ts';
 import { valuesOver } from '../../stages/value/signals.ts';
 import type { WiredStage } from '../../streams/cohort.ts';
+import { columnsOf } from '../file/flow.ts';
 import type { Pipeline } from '../file/resolve.ts';
 import type { PlacedStage } from '../file/resolve-stage.ts';
-import { createStage, setupOf } from '../run/assemble.ts';
+import { beginningOf, createStage, setupOf } from '../run/assemble.ts';
+import { shortPath } from '../short-path.ts';
 import { errorFindings, type Finding } from './finding.ts';
 import type { TrainingData } from './rule.ts';
 
@@ -68,7 +70,7 @@ export async function readFiles(
         }
       }
       const dataset = await prepare(wired, note);
-      if (scope === 'train' && dataset) training = { dataset, values: await valuesOf(wired, dataset) };
+      if (scope === 'train' && dataset) training = { dataset, values: await questionValues(wired, dataset) };
     } finally {
       await Promise.allSettled(wired.map(async ({ stage }) => stage.close?.()));
     }
@@ -101,11 +103,7 @@ async function policyOf(pipeline: Pipeline, note: Note): Promise<Policy | undefi
   if (!section || (section.from === undefined && !(section.init && section.tokenizer))) return undefined;
   const key = section.from !== undefined ? 'from' : 'tokenizer';
   try {
-    const text = await readPolicy({
-      ...(section.from !== undefined && { from: resolvePath(base, section.from) }),
-      ...(section.init && { init: { ...section.init, kvHeads: section.init.kvHeads ?? section.init.heads } }),
-      ...(section.tokenizer !== undefined && { tokenizer: resolvePath(base, section.tokenizer) }),
-    });
+    const text = await readPolicy(beginningOf(section, base));
     const critic = section.critic?.from;
     if (critic !== undefined) {
       await readCritic(resolvePath(base, critic), text.info).catch((error) =>
@@ -152,11 +150,12 @@ async function prepare(wired: readonly WiredStage[], note: Note): Promise<Datase
   }
 }
 
-/** v(x) of each question, where the stage that adds it reads nothing but the questions. */
-async function valuesOf(wired: readonly WiredStage[], dataset: Dataset): Promise<Float64Array | undefined> {
-  const added = wired.find(({ definition, params }) =>
-    definition.kind === 'map' ? definition.adds(params).includes('value') : false,
-  );
+/** v(x) of each question, where the stage that gives it in the end reads nothing but the questions. */
+async function questionValues(
+  wired: readonly WiredStage[],
+  dataset: Dataset,
+): Promise<Float64Array | undefined> {
+  const added = wired.findLast((stage) => columnsOf(stage).adds.includes('value'));
   if (added?.definition.kind !== 'map') return undefined;
   try {
     return await valuesOver(
@@ -171,10 +170,4 @@ async function valuesOf(wired: readonly WiredStage[], dataset: Dataset): Promise
 
 function shortened(finding: Finding): Finding {
   return { ...finding, place: { ...finding.place, file: shortPath(finding.place.file) } };
-}
-
-/** A path below the working directory as it is written from there. */
-function shortPath(file: string): string {
-  const short = relative('.', file);
-  return file.startsWith('/') && !short.startsWith('..') ? short : file;
 }

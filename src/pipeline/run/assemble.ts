@@ -3,9 +3,11 @@ import { type Place, RlevError, reasonOf } from '../../core/errors.ts';
 import type { Policy } from '../../core/services.ts';
 import type { Dataset, Scope, SourceStage, StageSetup } from '../../core/stage.ts';
 import { openPolicy } from '../../policy/open-policy.ts';
+import type { PolicyOptions } from '../../policy/policy-options.ts';
 import type { WiredStage } from '../../streams/cohort.ts';
 import { ownCode } from '../file/own-code.ts';
 import type { Pipeline, ResolvedStage } from '../file/resolve.ts';
+import type { PolicySection } from '../file/schema.ts';
 
 /** A pipeline with its policy opened, its stages created and prepared: ready to run, nothing written yet. */
 export interface Assembly {
@@ -145,6 +147,18 @@ export function setupOf(
   };
 }
 
+/** What a policy begins with, its paths absolute. */
+export function beginningOf(
+  { from, init, tokenizer }: PolicySection,
+  base: string,
+): Pick<PolicyOptions, 'from' | 'init' | 'tokenizer'> {
+  return {
+    ...(from !== undefined && { from: resolvePath(base, from) }),
+    ...(init && { init: { ...init, kvHeads: init.kvHeads ?? init.heads } }),
+    ...(tokenizer !== undefined && { tokenizer: resolvePath(base, tokenizer) }),
+  };
+}
+
 function criticOf(
   { from }: { readonly from?: string | undefined },
   base: string,
@@ -158,11 +172,7 @@ export async function openPolicyOf(pipeline: Pipeline, signal?: AbortSignal): Pr
   try {
     return await openPolicy(
       {
-        ...(section.from !== undefined && { from: resolvePath(pipeline.base, section.from) }),
-        ...(section.init && {
-          init: { ...section.init, kvHeads: section.init.kvHeads ?? section.init.heads },
-        }),
-        ...(section.tokenizer !== undefined && { tokenizer: resolvePath(pipeline.base, section.tokenizer) }),
+        ...beginningOf(section, pipeline.base),
         engine: section.engine,
         ...(section.critic && { critic: criticOf(section.critic, pipeline.base) }),
         keep: pipeline.run.inFlight,
