@@ -7,7 +7,7 @@ import { ColumnDiffs, type ColumnsDiff } from '../../report/column-diff.ts';
 import type { Cohort } from '../../streams/cohort.ts';
 import { cancellable } from '../cancellable.ts';
 import { loadPipeline } from '../file/resolve.ts';
-import type { DiffOptions } from './diff-runs.ts';
+import { type DiffOptions, stepOf } from './diff-runs.ts';
 import { type KeyDifference, keyDifferences } from './key-differences.ts';
 import { keysOf, openRecording } from './recording.ts';
 import { isWhole } from './replay.ts';
@@ -31,7 +31,7 @@ export interface PipelineDiff {
  * Runs two pipelines' stages behind the rollout on the same recording and compares the columns that they give.
  *
  * @param a and `b`: pipeline files
- * @param run a run directory
+ * @param run a run directory, or RUN@STEP for one step of it
  * @throws RlevError as {@link replay} does
  */
 export function diffPipelines(
@@ -52,7 +52,9 @@ async function compareOn(
   options: DiffOptions & { readonly signal: AbortSignal },
 ): Promise<PipelineDiff> {
   const { signal } = options;
-  const recording = await openRecording(parseAddress(run).run, options.catalogue);
+  const address = parseAddress(run);
+  const range = options.steps ?? stepOf(address);
+  const recording = await openRecording(address.run, options.catalogue);
   const open: Replayer[] = [];
   try {
     const pipelines = [await loadPipeline(a, options), await loadPipeline(b, options)] as const;
@@ -62,13 +64,13 @@ async function compareOn(
       const from = pipeline.stages[Math.min(first, pipeline.stages.length - 1)]!.id;
       const replayer = await openReplayer(recording, pipeline, { from, notice, signal });
       open.push(replayer);
-      await startStates(replayer, recording, Math.max(recording.base, options.steps?.from ?? 0), notice);
+      await startStates(replayer, recording, Math.max(recording.base, range?.from ?? 0), notice);
     }
     const [left, right] = open as [Replayer, Replayer];
     const diffs = new ColumnDiffs(true);
     let steps = 0;
     let rollouts = 0;
-    for await (const recorded of cohortsOf(recording.log, { scope: 'train', ...options.steps })) {
+    for await (const recorded of cohortsOf(recording.log, { scope: 'train', ...range })) {
       signal.throwIfAborted();
       if (!isWhole(recorded, recording, left, options.notice ?? (() => undefined))) continue;
       const through = async (replayer: Replayer): Promise<Cohort> => {

@@ -1,7 +1,8 @@
 import { type Batch, batchOf, columnOf, stackRows } from '../../core/batch.ts';
 import type { ColumnName } from '../../core/columns.ts';
+import { RlevError } from '../../core/errors.ts';
 import type { Catalogue, Scope } from '../../core/stage.ts';
-import { parseAddress } from '../../log/address.ts';
+import { type Address, parseAddress } from '../../log/address.ts';
 import type { EventLog, JournalEntry } from '../../log/event-log.ts';
 import { cohortsOf, promptRowOf, type RecordedCohort } from '../../log/join.ts';
 import { headerDifferences } from '../../log/origin.ts';
@@ -36,7 +37,7 @@ export interface RunDiff {
 export interface DiffOptions {
   readonly catalogue: Catalogue;
   /** First and last step, both included; default: all. */
-  readonly steps?: { readonly from: number; readonly to: number };
+  readonly steps?: { readonly from: number; readonly to: number } | undefined;
   readonly signal?: AbortSignal;
   notice?(message: string): void;
 }
@@ -45,14 +46,17 @@ export interface DiffOptions {
  * Compares two runs: their pipelines, where their identities part first, and the columns of events that differ. Holds
  * one step of each in memory.
  *
- * @throws RlevError `run/not-found`, `run/corrupt`
+ * @param a and `b`: run directories; RUN@STEP compares one step
+ * @throws RlevError `run/not-found`, `run/corrupt`; `usage/arguments` for two different steps
  */
 export async function diffRuns(a: string, b: string, options: DiffOptions): Promise<RunDiff> {
-  const left = await openRecording(parseAddress(a).run, options.catalogue);
+  const [one, other] = [parseAddress(a), parseAddress(b)];
+  const steps = options.steps ?? stepOf(one, other);
+  const left = await openRecording(one.run, options.catalogue);
   try {
-    const right = await openRecording(parseAddress(b).run, options.catalogue);
+    const right = await openRecording(other.run, options.catalogue);
     try {
-      const compare = (signal: AbortSignal) => compareRuns(left, right, options, signal);
+      const compare = (signal: AbortSignal) => compareRuns(left, right, { ...options, steps }, signal);
       return await cancellable(options.signal, 'The comparison', compare);
     } finally {
       await right.close();
@@ -60,6 +64,19 @@ export async function diffRuns(a: string, b: string, options: DiffOptions): Prom
   } finally {
     await left.close();
   }
+}
+
+/** The one step that addresses name, as a range. */
+export function stepOf(...addresses: readonly Address[]): DiffOptions['steps'] {
+  const [step, another] = new Set(addresses.flatMap(({ step }) => step ?? []));
+  if (step === undefined) return undefined;
+  if (another === undefined) return { from: step, to: step };
+  throw new RlevError({
+    code: 'usage/arguments',
+    message: `A comparison is of the same steps of both runs, not of ${step} with ${another}.`,
+    value: [step, another],
+    help: 'Name one step, or several with --steps.',
+  });
 }
 
 async function compareRuns(

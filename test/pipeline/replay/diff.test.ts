@@ -87,6 +87,15 @@ describe('pipeline/diff', function () {
     });
   });
 
+  it('is of one step where an address names one', async () => {
+    // 7 stages and the checkpoint before them
+    expect((await runs(`${run}@1`, run)).events).to.deep.equal({ equal: 8, differing: 0, alone: [0, 0] });
+    await errorOf(() => runs(`${run}@0`, `${run}@1`), 'usage/arguments');
+    const file = join(run, 'pipeline.yaml');
+    const options = { catalogue: stagesWith() };
+    expect((await diffPipelines(file, file, `${run}@1`, options)).steps).to.equal(1);
+  });
+
   it('is cancelled by a signal, with one error', async () => {
     const options = { catalogue: stagesWith(), signal: AbortSignal.abort() };
     expect((await errorOf(() => diffRuns(run, run, options))).code).to.equal('run/cancelled');
