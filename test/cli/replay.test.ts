@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import { stepsOf } from '../../src/cli/replay.ts';
-import { catalogueWith } from '../../src/pipeline/file/own-stages.ts';
+import { ownStages } from '../../src/pipeline/file/own-stages.ts';
 import { resolvePipeline } from '../../src/pipeline/file/resolve.ts';
 import { train } from '../../src/pipeline/run/run.ts';
 import { builtInStages } from '../../src/stages/catalogue.ts';
@@ -46,7 +46,7 @@ describe('rlev replay and rlev diff', function () {
         advantage: { use: advantage/rloo }
     `;
     const file = join(folder, 'own.yaml');
-    const catalogue = await catalogueWith(yaml, file, { catalogue: builtInStages });
+    const { catalogue } = await ownStages(yaml, file, { catalogue: builtInStages });
     run = join(folder, 'run');
     await train(resolvePipeline(yaml, file, { catalogue }), { directory: run });
   });

@@ -1,6 +1,6 @@
 import { relative, resolve as resolvePath } from 'node:path';
 import { didYouMean } from '../../core/did-you-mean.ts';
-import { type Place, RlevError, RlevErrors } from '../../core/errors.ts';
+import { type Place, RlevError } from '../../core/errors.ts';
 import { importModule } from '../../core/import-module.ts';
 import { namesExport, partsOfUse } from '../../core/module-use.ts';
 import type { AnyDefinition, Catalogue, StageDefinition } from '../../core/stage.ts';
@@ -44,13 +44,6 @@ export async function ownStages(text: string, file: string, options: LoadOptions
     }
   }
   return { catalogue, errors };
-}
-
-/** The catalogue of `ownStages`. @throws RlevErrors with its errors */
-export async function catalogueWith(text: string, file: string, options: LoadOptions): Promise<Catalogue> {
-  const { catalogue, errors } = await ownStages(text, file, options);
-  if (errors.length > 0) throw new RlevErrors(errors);
-  return catalogue;
 }
 
 /** A `use:` that names a module, and where it stands. */
@@ -156,27 +149,29 @@ function ambiguous({ use, place, folder }: OwnUse, earlier: string): RlevError {
 
 /** Whether a value has the fields that a stage's definition of its kind must have. */
 function isDefinition(value: unknown): value is AnyDefinition {
-  const { kind, summary, params, create, needs, adds } = mapOf(value);
-  const functions = {
-    source: [create, adds],
-    map: [create, needs, adds],
-    select: [create, needs],
-    update: [create, needs],
-  }[String(kind)];
+  const fields = mapOf(value);
   return (
-    functions?.every((f) => typeof f === 'function') === true &&
-    typeof summary === 'string' &&
-    typeof mapOf(params).safeParse === 'function'
+    functionsOf[String(fields.kind)]?.every((name) => typeof fields[name] === 'function') === true &&
+    typeof fields.summary === 'string' &&
+    typeof mapOf(fields.params).safeParse === 'function'
   );
 }
 
-/** `: it has no needs, no create`, of what is nearly one. */
+/** What a definition of a kind must have as functions. */
+const functionsOf: Readonly<Record<string, readonly string[]>> = {
+  source: ['create', 'adds'],
+  map: ['needs', 'create', 'adds'],
+  select: ['needs', 'create'],
+  update: ['needs', 'create'],
+};
+
+/** `: it has no needs, no create`, or `: no stage is of the kind "filter"`, of what is nearly one. */
 function missingFrom(value: unknown): string {
   const fields = mapOf(value);
   if (typeof fields.kind !== 'string') return '';
-  const wanted = ['summary', 'params', ...(fields.kind === 'source' ? [] : ['needs']), 'create'];
-  const all = ['source', 'map'].includes(fields.kind) ? [...wanted, 'adds'] : wanted;
-  const missing = all.filter((name) => fields[name] === undefined);
+  const functions = functionsOf[fields.kind];
+  if (!functions) return `: no stage is of the kind ${JSON.stringify(fields.kind)}`;
+  const missing = ['summary', 'params', ...functions].filter((name) => fields[name] === undefined);
   return missing.length > 0 ? `: it has no ${missing.join(', no ')}` : '';
 }
 

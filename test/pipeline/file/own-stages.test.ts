@@ -130,6 +130,7 @@ describe('stages of one’s own, by path', () => {
       './stages.ts#half',
       /half of \.\/stages\.ts is an object of .*, not a stage: it has no needs, no create\.\n/,
     ],
+    ['a stage of no kind', './stages.ts#filter', /, not a stage: no stage is of the kind "filter"\.\n/],
     [
       'a column that there is not',
       './stages.ts#misnamed',

@@ -144,3 +144,5 @@ export const half = {
   params: z.strictObject({}),
   adds: () => ['reward'],
 };
+
+export const filter = { ...half, kind: 'filter' };
