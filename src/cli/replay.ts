@@ -146,7 +146,7 @@ function checkLines({ compared, changed, difference }: ReplayCheck): string[] {
 }
 
 /** The first event, row and column that differs, with both values. */
-export function differenceLine(difference: ReplayDifference): string {
+function differenceLine(difference: ReplayDifference): string {
   const { step, stage, row, column, element, field, recorded, replayed } = difference;
   const what =
     column !== undefined

@@ -95,7 +95,7 @@ function plainCell(data: AnyColumnData, i: number): PlainCell {
   return data[i] as PlainCell;
 }
 
-export function isTyped(cells: readonly unknown[] | AnyColumnData): cells is AnyColumnData {
+function isTyped(cells: readonly unknown[] | AnyColumnData): cells is AnyColumnData {
   return !Array.isArray(cells);
 }
 

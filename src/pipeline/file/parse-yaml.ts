@@ -133,7 +133,7 @@ function dataOf(document: Document, aliases: readonly Alias[], placeAt: (offset:
 const controlCharacter = /[\u0000-\u0008\u000e-\u001f\ufffd]/;
 
 /** What a file is that is no text in UTF-8. */
-export function notText(place: Place): RlevError {
+function notText(place: Place): RlevError {
   return new RlevError({
     code: 'config/syntax',
     message: 'This file is no text in UTF-8.',

@@ -3,7 +3,7 @@ import { didYouMean } from '../../core/did-you-mean.ts';
 import { type Place, RlevError, show } from '../../core/errors.ts';
 import { partsOfUse } from '../../core/module-use.ts';
 import type { Catalogue, StageDefinition } from '../../core/stage.ts';
-import { dotted, findings } from './findings.ts';
+import { findings } from './findings.ts';
 import type { Located, Path } from './located.ts';
 import { patchStage, removed } from './merge.ts';
 import { movedTo, namesModule } from './own-stages.ts';
@@ -200,7 +200,7 @@ export function requireStages(source: Located): RlevError[] {
   return [
     new RlevError({
       code: 'config/missing',
-      message: `${dotted(['stages'])} has no stage.`,
+      message: 'stages has no stage.',
       place: source.placeOfKey(['stages']),
       help: 'Begin with a source: prompts: { use: prompts/exam, file: ... }',
     }),
