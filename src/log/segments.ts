@@ -177,7 +177,10 @@ async function whyMissing(
   const size = (await files.size(path)) ?? 0;
   if (size > 0 || !(await prunedFiles(files, directory)).has(file))
     return missingBytes(path, size, offset + length);
-  return unreadable(entry, 'were pruned', { place: { file: path } });
+  return unreadable(entry, 'were pruned', {
+    place: { file: path },
+    help: 'Name a later step, or bring the file back from a copy of the run.',
+  });
 }
 
 function unreadable(

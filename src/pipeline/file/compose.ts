@@ -46,6 +46,7 @@ export function compose(
       message: `extends is ${show(named)}; it takes the path of one pipeline file.`,
       value: named,
       place,
+      help: 'For instance extends: rlev.yaml.',
     });
   }
   const baseFile = isAbsolute(named) ? named : join(dirname(file), named);

@@ -93,29 +93,33 @@ function orderErrors(stages: readonly (ResolvedStage | undefined)[]): RlevError[
   return stages.flatMap((stage, i) => {
     if (!stage) return [];
     const { id, use, place, definition } = stage;
-    const error = (message: string): RlevError =>
-      new RlevError({ code: 'config/order', message, value: use, place });
     const errors: RlevError[] = [];
-    if ((i === 0) !== (definition.kind === 'source')) {
-      errors.push(
-        error(
-          i === 0
-            ? `The first stage must be a source; ${id} (${use}) is of the kind ${definition.kind}.`
-            : `${id} (${use}) is a source; a pipeline has one, and it stands first.`,
-        ),
+    const refuse = (message: string, help: string): void => {
+      errors.push(new RlevError({ code: 'config/order', message, value: use, place, help }));
+    };
+    if (i === 0 && definition.kind !== 'source') {
+      refuse(
+        `The first stage must be a source; ${id} (${use}) is of the kind ${definition.kind}.`,
+        'Begin with a source: prompts: { use: prompts/exam, file: ... }',
+      );
+    }
+    if (i > 0 && definition.kind === 'source') {
+      refuse(
+        `${id} (${use}) is a source; a pipeline has one, and it stands first.`,
+        'Move it to the beginning, in the place of the one that is there.',
       );
     }
     if (asking && stage !== asking && asksForRounds(stage)) {
-      errors.push(
-        error(
-          `${id} (${use}) asks for more rounds of a step, as ${asking.id} does: one stage of a flow may.`,
-        ),
+      refuse(
+        `${id} (${use}) asks for more rounds of a step, as ${asking.id} does: one stage of a flow may.`,
+        'Let one of the two take what one round brings.',
       );
     }
     const previous = stages[i - 1];
     if (previous && order[previous.definition.kind] > order[definition.kind]) {
-      errors.push(
-        error(`${id} (${use}) follows ${previous.id}, which changes the policy and ends the step.`),
+      refuse(
+        `${id} (${use}) follows ${previous.id}, which changes the policy and ends the step.`,
+        `Move it above ${previous.id}.`,
       );
     }
     return errors;

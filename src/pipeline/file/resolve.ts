@@ -194,8 +194,9 @@ function policyErrors(policy: PolicySection | undefined, source: Located): RlevE
     return [
       new RlevError({
         code: policy.from === undefined ? 'config/missing' : 'config/type',
-        message: 'policy takes either from: (a checkpoint) or init: (random weights), one of the two.',
+        message: `policy has ${policy.from === undefined ? 'neither from nor init' : 'both from and init'}, and takes one of the two.`,
         place,
+        help: 'Write from: DIRECTORY for a Hugging Face checkpoint, or init: { ... } for random weights.',
       }),
     ];
   }

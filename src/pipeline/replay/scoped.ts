@@ -18,6 +18,7 @@ export function scoped(pipeline: Pipeline, scope: Scope): Pipeline {
     code: 'run/not-found',
     message: `${pipeline.file} has no evaluation ${id}.`,
     value: scope,
-    help: ids.length === 0 ? 'It has none.' : didYouMean(id, ids),
+    help:
+      ids.length === 0 ? 'It has none: name its training, --scope train, or no scope.' : didYouMean(id, ids),
   });
 }

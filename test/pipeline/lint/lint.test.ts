@@ -110,7 +110,7 @@ describe('lint', () => {
       offline: false,
     });
     expect(found).to.deep.equal([
-      'pipelines/p.yaml:3:1 error config/missing policy takes either from: (a checkpoint) or init: (random weights), one of the two.',
+      'pipelines/p.yaml:3:1 error config/missing policy has neither from nor init, and takes one of the two.',
     ]);
   });
 
