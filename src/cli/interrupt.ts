@@ -6,8 +6,8 @@ export function askedBy(): NodeJS.Signals {
 }
 
 /**
- * Ctrl-C, or SIGTERM, as an abort signal: the first asks the work to end, a second ends the process at once, by the signal itself:
- * `process.exit` would first tear down a thread that may be inside native code. A reader that goes away
+ * Ctrl-C, or SIGTERM, as an abort signal: the first asks the work to end, a second ends the process at once, by the
+ * signal itself: `process.exit` would first tear down a thread that may be inside native code. A reader that goes away
  * (`rlev train ... | head`) asks as well. `release` gives the keys back.
  */
 export function onInterrupt(): { readonly signal: AbortSignal; release(): void } {

@@ -30,16 +30,19 @@ export async function planPrune(
   const log = await openRun(directory, { files, write: false });
   const there: string[] = [];
   const lastStep = new Map<string, number>();
-  for await (const { kind, key, segment, data } of log.entries()) {
-    if (segment) lastStep.set(segment.file, Math.max(key.step, lastStep.get(segment.file) ?? 0));
-    const path = kind === 'checkpoint' ? String(data?.directory) : undefined;
-    if (path && (await files.list(`${directory}/${path}`)).length > 0) there.push(path);
+  try {
+    for await (const { kind, key, segment, data } of log.entries()) {
+      if (segment) lastStep.set(segment.file, Math.max(key.step, lastStep.get(segment.file) ?? 0));
+      const path = kind === 'checkpoint' ? String(data?.directory) : undefined;
+      if (path && (await files.list(`${directory}/${path}`)).length > 0) there.push(path);
+    }
+  } finally {
+    await log.close();
   }
   const old = [...lastStep].filter(([, step]) => step < before);
   const sized = await Promise.all(
     old.map(async ([file]) => ({ file, bytes: (await files.size(`${directory}/${file}`)) ?? 0 })),
   );
-  await log.close();
   return {
     directory,
     checkpoints: there.slice(0, Math.max(0, there.length - Math.max(1, checkpoints))),

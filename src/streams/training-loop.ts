@@ -31,11 +31,11 @@ export interface TrainingLoopOptions {
 export type StageWatch = (stage: WiredStage, cohort: Cohort, milliseconds: number) => void;
 
 /**
- * The loop of training, driven by credits. Stages that work in rounds do so as one: a step's rounds are over before the
- * next step begins there. With k cohorts in flight, cohort n starts when policy max(base, n - k + 1)
- * is published, and is sampled by exactly that policy (without an update stage, by the first). Every stage works on one cohort at a time, in order; k = 1
- * is on-policy. The observable gives each cohort when its step is done, completes after the last, and cancels
- * nothing by itself: its owner aborts the signal.
+ * The loop of training, driven by credits. With k cohorts in flight, cohort n starts when policy max(base, n - k + 1) is
+ * published, and is sampled by exactly that policy (without an update stage, by the first); k = 1 is on-policy. Every
+ * stage works on one cohort at a time, in order, and stages that work in rounds do so as one: a step's rounds are over
+ * before the next step begins there. The observable gives each cohort when its step is done, completes after the last,
+ * and cancels nothing by itself: its owner aborts the signal.
  */
 export function trainingLoop(options: TrainingLoopOptions): Observable<Cohort> {
   const { from, steps: to, inFlight, stages } = options;

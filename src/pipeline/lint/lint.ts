@@ -61,8 +61,8 @@ const rules: readonly Rule[] = [
 
 /**
  * Everything that can be said of a pipeline file before it runs: errors, warnings and infos, sorted by place. Does not
- * throw for what is wrong with the file, the data or the policy. Of tests, in the
- * pipeline or in a `*.test.yaml`, it says what is wrong with them that can be told without running them.
+ * throw for what is wrong with the file, the data or the policy. Of tests, in the pipeline or in a `*.test.yaml`, it
+ * says what is wrong with them that can be told without running them.
  */
 export async function lint(file: string, options: LintOptions): Promise<Finding[]> {
   try {

@@ -46,10 +46,13 @@ export interface ForkPoint {
 export async function forkPoint({ run, step }: RunStep, steps: number): Promise<ForkPoint> {
   const log = await openRun(run, { write: false });
   const found: JournalEntry[] = [];
-  for await (const entry of log.entries(({ kind }) => kind === 'checkpoint')) {
-    if (existsSync(checkpointFolder(run, entry))) found.push(entry);
+  try {
+    for await (const entry of log.entries(({ kind }) => kind === 'checkpoint')) {
+      if (existsSync(checkpointFolder(run, entry))) found.push(entry);
+    }
+  } finally {
+    await log.close();
   }
-  await log.close();
   const entry = found.find(({ key }) => key.step === step);
   if (!entry) {
     throw new RlevError({
