@@ -1,3 +1,5 @@
+import { quantile } from '../core/quantile.ts';
+
 /**
  * Which counted tokens are among the share of highest entropy ("Beyond the 80/20 rule", Wang et al., 2025, arXiv
  * 2506.01939; TRL's `top_entropy_quantile`): those at or above the quantile 1 - share of the entropies of all counted
@@ -9,16 +11,9 @@
  * @returns 1 or 0 for each token
  */
 export function topEntropy(entropies: Float32Array, mask: Float32Array, share: number): Float32Array {
-  const counted = entropies.filter((_, t) => mask[t]! > 0).sort();
-  const bound = quantile(counted, 1 - share);
+  const bound = quantile(
+    Float64Array.from(entropies).filter((_, t) => mask[t]! > 0),
+    1 - share,
+  );
   return entropies.map((h, t) => (mask[t]! > 0 && h >= bound ? 1 : 0));
-}
-
-/** Of sorted numbers, linearly interpolated. */
-function quantile(sorted: Float32Array, q: number): number {
-  const at = q * (sorted.length - 1);
-  const low = sorted[Math.floor(at)] ?? Number.NaN;
-  const high = sorted[Math.ceil(at)] ?? Number.NaN;
-  // Between equal numbers rounding must not step over them.
-  return low === high ? low : low + (high - low) * (at - Math.floor(at));
 }
