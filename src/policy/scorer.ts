@@ -44,6 +44,7 @@ export interface Responses {
 /**
  * Log-probability of each response token under the given weights.
  *
+ * @param which rows that are scored, the others 0. Default: all
  * @throws RlevError `policy/context` before anything is computed, `run/cancelled`, `run/non-finite`
  */
 export function scoreResponses(
@@ -51,11 +52,13 @@ export function scoreResponses(
   weights: Arrays,
   rows: ScoreRows,
   signal?: AbortSignal,
+  which?: ArrayLike<number>,
 ): Promise<Ragged<Float32Array>> {
   const { config } = setup;
   const scoring = {
     name: 'score',
     what: 'log-probability',
+    ...(which && { rows: which }),
     program: (shape: MicroBatchShape) => scoreProgram(config, shape),
     async run(program: CompiledProgram, batch: MicroBatch) {
       const feeds = tokenFeeds(batch, rows.promptTokens, rows.responseTokens, rows.temperature, config.padId);

@@ -215,7 +215,7 @@ class ArenaTrainer implements LocalTrainer {
     signal: AbortSignal | undefined,
   ): Promise<Ragged<Float32Array> | undefined> {
     if (!loss.choose) return undefined;
-    const { values: logprobs } = await scoreResponses(this.#scoring, this.#views, request, signal);
+    const { values: logprobs } = await scoreResponses(this.#scoring, this.#views, request, signal, rows);
     const tokens = {
       logprobs,
       oldLogprobs: old?.values ?? logprobs,

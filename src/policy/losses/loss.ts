@@ -25,7 +25,7 @@ export interface LossInputs {
 
 /** All response tokens of a request, of which those of one update count; one number a token each. */
 export interface UpdateTokens {
-  /** Under the policy as it is before the update. */
+  /** Under the policy as it is before the update; 0 in rows of other updates. */
   readonly logprobs: Float32Array;
   readonly oldLogprobs: Float32Array;
   readonly advantages: Float32Array;
