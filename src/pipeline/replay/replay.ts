@@ -59,7 +59,7 @@ export interface ReplayResult {
   /** What differs from the recording; undefined where `compare` is false. */
   readonly changes: ColumnsDiff | undefined;
   readonly check: ReplayCheck | undefined;
-  /** One an update of the policy. */
+  /** One an update of the policy that had a response. */
   readonly off_policy: readonly OffPolicy[];
   /** Where the replay is recorded. */
   readonly directory: string | undefined;
@@ -146,7 +146,8 @@ async function replayAll(
     const record = recorderOf(recorded, log, check);
     if (asIs) await startPolicy(replayer, recording, recorded.step);
     const cohort = await replayer.run(inputs, async (wired, given) => {
-      if (wired.definition.kind === 'update' && given.batch.getChild('sampled_logprobs')) {
+      const hasRatios = given.batch.numRows > 0 && given.batch.getChild('sampled_logprobs') !== null;
+      if (wired.definition.kind === 'update' && hasRatios) {
         offPolicy.push(await measureOffPolicy(await replayer.openPolicy(), given));
       }
       const start = performance.now();

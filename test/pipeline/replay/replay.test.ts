@@ -282,6 +282,16 @@ describe('pipeline/replay', function () {
     }
   });
 
+  it('has no importance ratios of an update on no response', async () => {
+    const signal = '  signal: { use: select/signal }\n  value:';
+    const text = smallPipeline.replace('steps: 3', 'steps: 1').replace('samples: 4', 'samples: 1');
+    const file = join(folder, 'none.yaml');
+    const pipeline = resolvePipeline(text.replace('  value:', signal), file, { catalogue: stagesWith() });
+    const { directory } = await train(pipeline, { directory: join(folder, 'none') });
+    const { off_policy, rollouts, check } = await replayed({ to: 'optimize', check: true }, directory!);
+    expect([rollouts, off_policy, check!.difference]).to.deep.equal([0, [], undefined]);
+  });
+
   describe('without what the run began with', () => {
     let bare: string;
     before(async () => {
