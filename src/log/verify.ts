@@ -75,6 +75,7 @@ async function verify(files: LogFiles, directory: string, processes?: Processes)
   };
   const extents: Extents = new Map();
   const checkpoints: { path: string; seq: number }[] = [];
+  /** All that the journal has, also those that are gone. */
   const made = new Set<string>();
   const pruned = await prunedFiles(files, directory).catch((error) => {
     find(error);
@@ -142,9 +143,8 @@ async function verify(files: LogFiles, directory: string, processes?: Processes)
       }
     });
   }
-  const known = new Set(checkpoints.map((c) => c.path));
   const remnants = whole
-    ? await remnantsOf(files, directory, extents, known, pruned).catch((error) => {
+    ? await remnantsOf(files, directory, extents, made, pruned).catch((error) => {
         // a file that ends too early: each event that it lacks is a finding already
         if (findings.length === 0) find(error);
         return [];

@@ -28,6 +28,21 @@ describe('log/verify', () => {
     });
   });
 
+  it('takes the empty folder of a recorded checkpoint for one that is gone, as opening does', async () => {
+    const { files } = await smallRun();
+    await files.remove('/run/checkpoints/000001');
+    await files.mkdir('/run/checkpoints/000001');
+    const { checkpoints, findings, remnants } = await verifyRun('/run', { files });
+    expect({ checkpoints, findings, remnants }).to.deep.equal({
+      checkpoints: [],
+      findings: [],
+      remnants: [],
+    });
+    const log = await openRun('/run', { files, write: false });
+    expect(log.recovery).to.deep.equal([]);
+    await log.close();
+  });
+
   it('names every damaged event, file and checkpoint', async () => {
     const { files, entries } = await smallRun();
     const flip = (path: string, at: number): void => {
