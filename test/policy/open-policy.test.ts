@@ -50,11 +50,14 @@ async function rejection(promise: Promise<unknown>): Promise<RlevError> {
 describe('policy/open-policy', () => {
   let local: Policy;
   let worker: Policy;
+  const { RLEV_WORKER } = process.env;
   before(async () => {
+    delete process.env.RLEV_WORKER;
     [local, worker] = await Promise.all([openLocalPolicy(options), openPolicy(options)]);
   });
   after(async () => {
     await Promise.all([local.close(), worker.close()]);
+    if (RLEV_WORKER) process.env.RLEV_WORKER = RLEV_WORKER;
   });
 
   it('samples, scores, trains and publishes the same in a worker as in the calling thread', async () => {
