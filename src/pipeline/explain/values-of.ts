@@ -9,7 +9,7 @@ import { createSignal, type Signal, valuesOver } from '../../stages/value/signal
 import { columnsOf } from '../file/flow.ts';
 import { type LoadOptions, loadPipeline, type Pipeline } from '../file/resolve.ts';
 import type { PlacedStage } from '../file/resolve-stage.ts';
-import { beginningOf, createStage, setupOf } from '../run/assemble.ts';
+import { createStage, policySource, setupOf } from '../run/assemble.ts';
 import { shortPath } from '../short-path.ts';
 
 /** What the questions of a pipeline or of a data file are worth, and how a reward scales that. */
@@ -150,7 +150,7 @@ async function ofData(file: string, options: FileValuesOptions): Promise<FileVal
 async function lazyPolicy({ policy: section, base }: Pipeline): Promise<() => Policy | undefined> {
   if (!section) return () => undefined;
   try {
-    const policy = await readPolicy(beginningOf(section, base));
+    const policy = await readPolicy(policySource(section, base));
     return () => policy as Policy;
   } catch (error) {
     return () => {

@@ -9,7 +9,7 @@ import type { WiredStage } from '../../streams/cohort.ts';
 import { columnsOf } from '../file/flow.ts';
 import type { Pipeline } from '../file/resolve.ts';
 import type { PlacedStage } from '../file/resolve-stage.ts';
-import { beginningOf, createStage, setupOf } from '../run/assemble.ts';
+import { createStage, policySource, setupOf } from '../run/assemble.ts';
 import { shortPath } from '../short-path.ts';
 import { errorFindings, type Finding } from './finding.ts';
 import type { TrainingData } from './rule.ts';
@@ -103,7 +103,7 @@ async function policyOf(pipeline: Pipeline, note: Note): Promise<Policy | undefi
   if (!section || (section.from === undefined && !(section.init && section.tokenizer))) return undefined;
   const key = section.from !== undefined ? 'from' : 'tokenizer';
   try {
-    const text = await readPolicy(beginningOf(section, base));
+    const text = await readPolicy(policySource(section, base));
     const critic = section.critic?.from;
     if (critic !== undefined) {
       await readCritic(resolvePath(base, critic), text.info).catch((error) =>

@@ -147,8 +147,8 @@ export function setupOf(
   };
 }
 
-/** What a policy begins with, its paths absolute. */
-export function beginningOf(
+/** Where a policy comes from, its paths absolute. */
+export function policySource(
   { from, init, tokenizer }: PolicySection,
   base: string,
 ): Pick<PolicyOptions, 'from' | 'init' | 'tokenizer'> {
@@ -172,7 +172,7 @@ export async function openPolicyOf(pipeline: Pipeline, signal?: AbortSignal): Pr
   try {
     return await openPolicy(
       {
-        ...beginningOf(section, pipeline.base),
+        ...policySource(section, pipeline.base),
         engine: section.engine,
         ...(section.critic && { critic: criticOf(section.critic, pipeline.base) }),
         keep: pipeline.run.inFlight,
