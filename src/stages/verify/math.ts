@@ -17,7 +17,6 @@ import {
   type Verdict,
   verdictColumns,
 } from './parts.ts';
-import { outOfTime } from './within-time.ts';
 
 let reader: Promise<MathReader> | undefined;
 
@@ -47,30 +46,23 @@ export function verifyMath(
   const how = { abs: 0, rel: 0, ...answering, ...options };
   const text = readable(response, how.extract);
   const parts = partsOf(reference, how);
-  let stopped = false;
-  const read = (of: string) => {
-    const reading = reader.read(of);
-    stopped ||= reading === 'stopped';
-    return reading === 'stopped' ? null : reading;
-  };
   const right = ({ line, math }: Answer, expected: string): boolean => {
     const wanted = joined(plainText(expected));
     if (squeezed(line) === squeezed(wanted) || squeezed(math) === squeezed(wanted)) return true;
     const [given, sought] = withoutLoneUnit(math, wanted);
     const [a, b] = [numberOf(given), numberOf(sought)];
     if (a && b) return agree(a, b, how.abs, how.rel);
-    const [left, right] = [read(given), read(sought)];
+    const [left, right] = [reader.read(given), reader.read(sought)];
     if (left && right) return reader.same(left, right, how);
     return !right && wordsOf(line) === wordsOf(wanted);
   };
-  const verdict = judgeParts(
+  return judgeParts(
     answersOf(text, statements(text, how.extract), parts.length),
     parts,
     how.partial,
     ({ math }) => math,
     right,
   );
-  return stopped ? { ...verdict, answer: `${outOfTime}${verdict.answer}` } : verdict;
 }
 
 const named = /\\(?:text|mathrm|mbox)/;

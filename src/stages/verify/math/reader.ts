@@ -1,5 +1,4 @@
-import { LatexSyntax } from '@cortex-js/compute-engine/latex-syntax';
-import { withinTime } from '../within-time.ts';
+import { LATEX_DICTIONARY, LatexSyntax } from '@cortex-js/compute-engine/latex-syntax';
 import type { Tree } from './expression.ts';
 import { latexOf } from './latex.ts';
 import { type Reading, readingOf } from './reading.ts';
@@ -7,42 +6,51 @@ import { sameReading, type Tolerance } from './same.ts';
 
 /**
  * Reads answers as mathematics, with the LaTeX parser of the CortexJS Compute Engine, and compares them. Reading and
- * comparing are bounded by the size of what is read; the parser has a clock behind that, as the last resort.
+ * comparing are bounded by the size of what is read, and by the steps that the parser takes.
  */
 export interface MathReader {
-  /** What a text says; null where it is not read as mathematics, `stopped` where the clock stopped the parser. */
-  read(text: string): Reading | null | 'stopped';
+  /** What a text says; null where it is not read as mathematics. */
+  read(text: string): Reading | null;
   same(answer: Reading, reference: Reading, tolerance: Tolerance): boolean;
 }
 
 /** Texts whose reading is remembered. */
 const mostKnown = 5000;
 
-/** A parser that has prepared its dictionary, which it does when it first reads: that is no answer's time. */
-function warm(): LatexSyntax {
-  const syntax = new LatexSyntax();
-  for (const latex of [
-    '\\frac{\\sqrt{3}}{2}x^{2}+1',
-    '\\begin{pmatrix}1&2\\end{pmatrix}',
-    'y\\le\\{1,(2,3]\\}',
-  ]) {
-    syntax.parse(latex);
-  }
-  return syntax;
+/** Steps that the parser may take over a text. A usual answer takes fewer than 20, a long one up to 80. */
+const mostSteps = 300;
+
+class OutOfSteps extends Error {}
+
+/**
+ * A parser that throws after so many steps, counted by an entry of its dictionary that matches wherever an expression
+ * is looked for, and reads nothing. A clock in its place would make another verdict on a busy machine.
+ */
+function boundedParser(): (latex: string) => unknown {
+  let steps = 0;
+  const count = (): null => {
+    if (++steps > mostSteps) throw new OutOfSteps();
+    return null;
+  };
+  const syntax = new LatexSyntax({
+    dictionary: [...LATEX_DICTIONARY, { kind: 'expression', latexTrigger: [], parse: count }],
+  });
+  return (latex) => {
+    steps = 0;
+    return syntax.parse(latex);
+  };
 }
 
 export function createReader(): MathReader {
-  let syntax = warm();
+  const parse = boundedParser();
   const known = new Map<string, Reading | null>();
 
-  const reading = (latex: string): Reading | null | 'stopped' => {
+  const reading = (latex: string): Reading | null => {
     try {
-      const done = withinTime(() => syntax.parse(latex));
-      if (done) return done.result === null ? null : readingOf(done.result as Tree);
-      syntax = warm();
-      return 'stopped';
+      const tree = parse(latex);
+      return tree === null ? null : readingOf(tree as Tree);
     } catch {
-      // What the parser throws on, or makes of nonsense, is no mathematics.
+      // What the parser throws on, takes too many steps for, or makes of nonsense, is no mathematics.
       return null;
     }
   };
@@ -54,7 +62,6 @@ export function createReader(): MathReader {
       const before = known.get(latex);
       if (before !== undefined) return before;
       const found = reading(latex);
-      if (found === 'stopped') return found;
       if (known.size >= mostKnown) known.clear();
       known.set(latex, found);
       return found;
