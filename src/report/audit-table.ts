@@ -33,7 +33,7 @@ export function auditTable(
 }
 
 /** What it comes to, in one or two sentences. */
-export function auditVerdict(
+function auditVerdict(
   { points, by_value, sampled, rows }: AuditSummary,
   names: readonly [string, string],
   unit: 'points' | 'value',

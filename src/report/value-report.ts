@@ -72,7 +72,7 @@ export function valueReport(values: Float64Array, scale: ValueScale | undefined)
   };
 }
 
-export function distributionOf(numbers: Float64Array): Distribution {
+function distributionOf(numbers: Float64Array): Distribution {
   return {
     min: quantile(numbers, 0),
     q25: quantile(numbers, 0.25),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { normal, permutation, randomKey, uniform } from '../../core/random.ts';
 import { defineMap } from '../../core/stage.ts';
+import { deviation } from '../advantage/groups.ts';
 import { signalParts, signalSchema } from './signals.ts';
 import { type RealValues, standIn } from './stand-in.ts';
 
@@ -28,7 +29,7 @@ export function noisyValues(
   const keyOf = (i: number) => randomKey(seed, `value/noisy ${ids[i]}`);
   switch (noise) {
     case 'additive': {
-      const spread = amount * deviation(values);
+      const spread = amount * deviation(values, 0);
       return values.map((v, i) => Math.max(0, v + spread * normal(keyOf(i), 0)));
     }
     case 'multiplicative':
@@ -45,11 +46,6 @@ export function noisyValues(
       return swapped;
     }
   }
-}
-
-function deviation(values: Float64Array): number {
-  const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  return Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / values.length);
 }
 
 export const noisy = defineMap({

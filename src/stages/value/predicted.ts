@@ -187,7 +187,7 @@ class PredictedValues implements MapStage<'prompt_id', 'value'> {
 }
 
 /** How good a predictor is, for the start of a run. */
-export function goodnessSentence({ n, r2, rankCorrelation }: Predictor): string {
+function goodnessSentence({ n, r2, rankCorrelation }: Predictor): string {
   const seen = `${n.toLocaleString('en')} labelled questions`;
   if (Number.isNaN(r2)) return `value/predicted: ${seen} are all worth the same, and so is every other.`;
   const rank = Number.isNaN(rankCorrelation) ? '' : `, rank correlation ${rankCorrelation.toFixed(2)}`;

@@ -46,7 +46,7 @@ export function verifyExact(
 }
 
 /** The texts that a response gives as answers, as many as there are parts where it can be split so. */
-export function answersIn(text: string, stated: readonly string[] | null, parts: number): readonly string[] {
+function answersIn(text: string, stated: readonly string[] | null, parts: number): readonly string[] {
   if (stated && stated.length !== 1) return stated;
   return splitInto(parts, stated ? (lines(stated[0]!)[0] ?? '') : text);
 }
