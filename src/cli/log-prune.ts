@@ -37,6 +37,11 @@ export const logPruneCommand: CommandModule<object, PruneArguments> = {
     process.stdout.write('To be removed:\n');
     for (const path of plan.checkpoints) process.stdout.write(`  ${path}\n`);
     for (const { file, bytes } of plan.files) process.stdout.write(`  ${file}, ${bytesOf(bytes)}\n`);
+    if (plan.needed !== undefined) {
+      process.stdout.write(
+        `Among them are columns of steps after the newest checkpoint, of step ${plan.needed}: without them the run cannot be resumed.\n`,
+      );
+    }
     await confirm(yes);
     await pruneRun(plan);
   },

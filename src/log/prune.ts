@@ -18,6 +18,8 @@ export interface Pruning {
   readonly directory: string;
   readonly checkpoints: readonly string[];
   readonly files: readonly { readonly file: string; readonly bytes: number }[];
+  /** Step of the newest checkpoint, where columns go that resuming from there would read. */
+  readonly needed?: number;
 }
 
 /** What pruning would remove. @throws RlevError as `openRun` */
@@ -30,11 +32,16 @@ export async function planPrune(
   const log = await openRun(directory, { files, write: false });
   const there: string[] = [];
   const lastStep = new Map<string, number>();
+  const trained = new Map<string, number>();
+  let newest = 0;
   try {
     for await (const { kind, key, segment, data } of log.entries()) {
       if (segment) lastStep.set(segment.file, Math.max(key.step, lastStep.get(segment.file) ?? 0));
       const path = kind === 'checkpoint' ? String(data?.directory) : undefined;
-      if (path && (await files.list(`${directory}/${path}`)).length > 0) there.push(path);
+      if (segment && key.scope === 'train') trained.set(segment.file, lastStep.get(segment.file)!);
+      if (!path || (await files.list(`${directory}/${path}`)).length === 0) continue;
+      there.push(path);
+      newest = key.step;
     }
   } finally {
     await log.close();
@@ -43,10 +50,13 @@ export async function planPrune(
   const sized = await Promise.all(
     old.map(async ([file]) => ({ file, bytes: (await files.size(`${directory}/${file}`)) ?? 0 })),
   );
+  const gone = sized.filter(({ bytes }) => bytes > 0);
+  const isNeeded = gone.some(({ file }) => (trained.get(file) ?? -1) >= newest);
   return {
     directory,
+    ...(isNeeded && { needed: newest }),
     checkpoints: there.slice(0, Math.max(0, there.length - Math.max(1, checkpoints))),
-    files: sized.filter(({ bytes }) => bytes > 0),
+    files: gone,
   };
 }
 

@@ -179,7 +179,7 @@ async function whyMissing(
     return missingBytes(path, size, offset + length);
   return unreadable(entry, 'were pruned', {
     place: { file: path },
-    help: 'Name a later step, or bring the file back from a copy of the run.',
+    help: 'Name a later step, or bring the file back from a copy of the run. A new run can go on from a checkpoint: rlev train --from RUN@STEP.',
   });
 }
 

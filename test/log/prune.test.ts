@@ -42,6 +42,12 @@ describe('log/prune', () => {
     expect(await planPrune('/run', {}, { files })).to.deep.include({ checkpoints: [], files: [] });
   });
 
+  it('says where resuming from the newest checkpoint would read what goes', async () => {
+    const files = await run();
+    expect(await planPrune('/run', { before: 3 }, { files })).to.not.have.property('needed');
+    expect(await planPrune('/run', { before: 4 }, { files })).to.include({ needed: 3 });
+  });
+
   it('removes that, and leaves a run that verifies, reads and goes on', async () => {
     const files = await run();
     await pruneRun(await planPrune('/run', { checkpoints: 1, before: 2 }, { files }), { files });
