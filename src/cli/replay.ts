@@ -1,6 +1,7 @@
 import type { CommandModule } from 'yargs';
 import { RlevError } from '../core/errors.ts';
 import type { Scope } from '../core/stage.ts';
+import type { StepRange } from '../log/address.ts';
 import type { ReplayCheck, ReplayDifference } from '../pipeline/replay/check-replay.ts';
 import type { OffPolicy } from '../pipeline/replay/off-policy.ts';
 import { type ReplayResult, replay } from '../pipeline/replay/replay.ts';
@@ -94,7 +95,7 @@ export function scopeOf(text: string): Scope {
 }
 
 /** `A..B`, `A..`, `..B` or `A`. */
-export function stepsOf(text: string): { from: number; to: number } {
+export function stepsOf(text: string): StepRange {
   const [, from, dots, to] = /^(\d*)(\.\.)?(\d*)$/.exec(text) ?? [];
   const first = Number(from || 0);
   const last = dots ? Number(to || Number.MAX_SAFE_INTEGER) : first;

@@ -12,6 +12,17 @@ export interface Address {
   readonly stage?: string;
 }
 
+/** Steps of a run, the first and the last included. */
+export interface StepRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The one step that an address names, as a range; undefined where it names none. */
+export function onlyStep(step: number | undefined): StepRange | undefined {
+  return step === undefined ? undefined : { from: step, to: step };
+}
+
 /**
  * Reads `RUN`, `RUN@STEP`, `RUN@STEP/STAGE`, `RUN@STEP/eval:ID` or `RUN@STEP/eval:ID/STAGE`.
  *

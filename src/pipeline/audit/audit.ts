@@ -1,7 +1,7 @@
 import { type Batch, columnOf, takeRows } from '../../core/batch.ts';
 import { RlevError } from '../../core/errors.ts';
 import type { Catalogue, Scope } from '../../core/stage.ts';
-import { parseAddress } from '../../log/address.ts';
+import { onlyStep, parseAddress, type StepRange } from '../../log/address.ts';
 import type { AuditSummary } from '../../report/audit.ts';
 import type { Cohort } from '../../streams/cohort.ts';
 import { cancellable } from '../cancellable.ts';
@@ -20,7 +20,7 @@ export interface AuditOptions extends Verifiers {
   /** Seed of the drawing; by default 0. */
   readonly seed?: number;
   /** First and last step, both included; default: all. */
-  readonly steps?: { readonly from: number; readonly to: number };
+  readonly steps?: StepRange;
   /** `train` by default, or an evaluation: `eval:heldOut`. */
   readonly scope?: Scope;
   /** Disagreements to show, the dearest first; by default 5. */
@@ -60,8 +60,7 @@ export function audit(run: string, options: AuditOptions): Promise<AuditResult> 
 
 async function auditOnce(run: string, options: AuditOptions, signal: AbortSignal): Promise<AuditResult> {
   const address = parseAddress(run);
-  const only = address.step === undefined ? undefined : { from: address.step, to: address.step };
-  const steps = options.steps ?? only ?? { from: 0, to: Number.MAX_SAFE_INTEGER };
+  const steps = options.steps ?? onlyStep(address.step) ?? { from: 0, to: Number.MAX_SAFE_INTEGER };
   const notice = options.notice ?? (() => undefined);
   const { sample = 500, seed = 0, examples = 5 } = options;
   const recording = await openRecording(address.run, options.catalogue, options.scope ?? address.scope);

@@ -1,4 +1,5 @@
 import { columnOf } from '../../core/batch.ts';
+import type { StepRange } from '../../log/address.ts';
 import { cohortsOf, type RecordedCohort } from '../../log/join.ts';
 import type { Cohort } from '../../streams/cohort.ts';
 import { keepsColumns } from '../../streams/record.ts';
@@ -12,7 +13,7 @@ export interface Verdicts {
   readonly recording: Recording;
   /** Ids of the stages up to the last one that says something of a verdict's worth. */
   readonly through: readonly string[];
-  readonly steps: { readonly from: number; readonly to: number };
+  readonly steps: StepRange;
   readonly signal: AbortSignal;
   notice(message: string): void;
   /** What the verdicts of a cohort are worth. */

@@ -1,13 +1,13 @@
 import { columnOf } from '../../core/batch.ts';
 import type { ColumnName } from '../../core/columns.ts';
 import { RlevError } from '../../core/errors.ts';
-import { parseAddress } from '../../log/address.ts';
+import { onlyStep, parseAddress } from '../../log/address.ts';
 import { cohortsOf } from '../../log/join.ts';
 import { ColumnDiffs, type ColumnsDiff } from '../../report/column-diff.ts';
 import type { Cohort } from '../../streams/cohort.ts';
 import { cancellable } from '../cancellable.ts';
 import { loadPipeline } from '../file/resolve.ts';
-import { type DiffOptions, stepOf } from './diff-runs.ts';
+import type { DiffOptions } from './diff-runs.ts';
 import { type KeyDifference, keyDifferences } from './key-differences.ts';
 import { keysOf, openRecording } from './recording.ts';
 import { isWhole } from './replay.ts';
@@ -53,7 +53,7 @@ async function compareOn(
 ): Promise<PipelineDiff> {
   const { signal } = options;
   const address = parseAddress(run);
-  const range = options.steps ?? stepOf(address);
+  const range = options.steps ?? onlyStep(address.step);
   const recording = await openRecording(address.run, options.catalogue);
   const open: Replayer[] = [];
   try {

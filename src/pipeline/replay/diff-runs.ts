@@ -2,7 +2,7 @@ import { type Batch, batchOf, columnOf, stackRows } from '../../core/batch.ts';
 import type { ColumnName } from '../../core/columns.ts';
 import { RlevError } from '../../core/errors.ts';
 import type { Catalogue, Scope } from '../../core/stage.ts';
-import { type Address, parseAddress } from '../../log/address.ts';
+import { type Address, onlyStep, parseAddress, type StepRange } from '../../log/address.ts';
 import type { EventLog, JournalEntry } from '../../log/event-log.ts';
 import { cohortsOf, promptRowOf, type RecordedCohort } from '../../log/join.ts';
 import { headerDifferences } from '../../log/origin.ts';
@@ -37,7 +37,7 @@ export interface RunDiff {
 export interface DiffOptions {
   readonly catalogue: Catalogue;
   /** First and last step, both included; default: all. */
-  readonly steps?: { readonly from: number; readonly to: number } | undefined;
+  readonly steps?: StepRange | undefined;
   readonly signal?: AbortSignal;
   notice?(message: string): void;
 }
@@ -51,7 +51,7 @@ export interface DiffOptions {
  */
 export async function diffRuns(a: string, b: string, options: DiffOptions): Promise<RunDiff> {
   const [one, other] = [parseAddress(a), parseAddress(b)];
-  const steps = options.steps ?? stepOf(one, other);
+  const steps = options.steps ?? sameStep(one, other);
   const left = await openRecording(one.run, options.catalogue);
   try {
     const right = await openRecording(other.run, options.catalogue);
@@ -66,11 +66,10 @@ export async function diffRuns(a: string, b: string, options: DiffOptions): Prom
   }
 }
 
-/** The one step that addresses name, as a range. */
-export function stepOf(...addresses: readonly Address[]): DiffOptions['steps'] {
-  const [step, another] = new Set(addresses.flatMap(({ step }) => step ?? []));
-  if (step === undefined) return undefined;
-  if (another === undefined) return { from: step, to: step };
+/** The one step that two addresses name. */
+function sameStep(one: Address, other: Address): StepRange | undefined {
+  const [step, another] = new Set([one, other].flatMap((address) => address.step ?? []));
+  if (another === undefined) return onlyStep(step);
   throw new RlevError({
     code: 'usage/arguments',
     message: `A comparison is of the same steps of both runs, not of ${step} with ${another}.`,

@@ -1,7 +1,7 @@
 import { basename, relative, resolve as resolvePath } from 'node:path';
 import { RlevError } from '../../core/errors.ts';
 import { type Catalogue, changePolicy, type Scope } from '../../core/stage.ts';
-import { parseAddress } from '../../log/address.ts';
+import { onlyStep, parseAddress, type StepRange } from '../../log/address.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import { canonicalJson, sha256 } from '../../log/identity.ts';
 import { cohortsOf, type RecordedCohort } from '../../log/join.ts';
@@ -31,7 +31,7 @@ export interface ReplayOptions extends ReplayRange {
   /** The flow to replay: training, or an evaluation; default: what the address says. */
   readonly scope?: Scope;
   /** First and last step, both included; default: all. */
-  readonly steps?: { readonly from: number; readonly to: number };
+  readonly steps?: StepRange;
   /** Compare identities with the recorded ones. */
   readonly check?: boolean;
   /** Where the replay is recorded as a run of its own; must not exist. Default: it is not. */
@@ -84,8 +84,7 @@ export function replay(run: string, options: ReplayOptions): Promise<ReplayResul
 
 async function replayUnder(signal: AbortSignal, run: string, options: ReplayOptions): Promise<ReplayResult> {
   const address = parseAddress(run);
-  const only = address.step === undefined ? undefined : { from: address.step, to: address.step };
-  const steps = options.steps ?? only ?? { from: 0, to: Number.MAX_SAFE_INTEGER };
+  const steps = options.steps ?? onlyStep(address.step) ?? { from: 0, to: Number.MAX_SAFE_INTEGER };
   const scope = options.scope ?? address.scope;
   const recording = await openRecording(address.run, options.catalogue, scope);
   let replayer: Replayer | undefined;
