@@ -1,11 +1,11 @@
 import { parse, stringify } from 'yaml';
-import { z } from 'zod';
 import { type ColumnName, type KnownColumn, vocabulary } from '../../core/columns.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { RlevError, show } from '../../core/errors.ts';
 import type { Catalogue, StageDefinition, StageKind } from '../../core/stage.ts';
 import { columnsOf } from '../file/flow.ts';
 import type { JsonSchema } from '../file/json-schema.ts';
+import { choicesOf, parametersSchema } from '../file/parameters.ts';
 
 export interface ParameterDescription {
   /** `adamw.lr`. */
@@ -85,7 +85,7 @@ export async function describeStage(name: string, catalogue: Catalogue): Promise
       help: didYouMean(name, [...catalogue.keys(), ...parts.map((part) => part.name)]),
     });
   }
-  const schema = objectSchema(definition.params);
+  const schema = parametersSchema(definition.params);
   const example = definition.example ? paramsOf(definition.example) : exampleParams(schema);
   const { needs, adds, replaces } = columnsWith(definition, example);
   return {
@@ -115,7 +115,7 @@ async function partsOf({ parts = {} }: StageDefinition): Promise<PartDescription
         description: doc,
         formula,
         source,
-        parameters: parametersOf(objectSchema(params)),
+        parameters: parametersOf(parametersSchema(params)),
       })),
     ),
   );
@@ -154,14 +154,6 @@ function valueScaleOf(definition: StageDefinition, schema: JsonSchema): string |
 }
 
 const readsScale = ['reward', 'token_rewards', 'scale'];
-
-/** The values of a parameter that takes one of a few. */
-function choicesOf(schema: JsonSchema): readonly unknown[] {
-  if (schema.anyOf) return (schema.anyOf as JsonSchema[]).flatMap(choicesOf);
-  if (schema.enum) return schema.enum as unknown[];
-  if (schema.const !== undefined) return [schema.const];
-  return schema.type === 'boolean' ? [true, false] : [];
-}
 
 function parametersOf(schema: JsonSchema, within = ''): ParameterDescription[] {
   const required = (schema.required ?? []) as string[];
@@ -253,10 +245,6 @@ function describeColumn(name: ColumnName): ColumnDescription {
     type: spec ? `${spec.kind}${spec.nullable ? ', may be null' : ''}` : 'as read',
     description: spec?.doc ?? 'a column of the data',
   };
-}
-
-function objectSchema(schema: z.ZodType): JsonSchema {
-  return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
 }
 
 function inline(value: unknown): string {

@@ -1,8 +1,9 @@
-import { z } from 'zod';
 import { type ColumnName, vocabulary } from '../../core/columns.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { type Place, RlevError, reasonOf, show } from '../../core/errors.ts';
 import { type Catalogue, mostRounds, type StageDefinition, type StageKind } from '../../core/stage.ts';
+import type { JsonSchema } from './json-schema.ts';
+import { choicesOf, parametersSchema } from './parameters.ts';
 import type { ResolvedStage } from './resolve-stage.ts';
 
 const order: Record<StageKind, number> = { source: 0, map: 1, select: 1, update: 2 };
@@ -222,23 +223,12 @@ function waysOf(definition: StageDefinition, column: string): string[] {
     }
   };
   if (addsWith(usual)) return [definition.name];
-  const { properties = {} } = z.toJSONSchema(definition.params, { io: 'input', unrepresentable: 'any' });
-  const settings = Object.entries(properties).flatMap(([key, property]) =>
-    choicesOf(property).map((choice) => ({ key, choice })),
+  const { properties } = parametersSchema(definition.params);
+  const settings = Object.entries((properties ?? {}) as Record<string, JsonSchema>).flatMap(
+    ([key, property]) => choicesOf(property).map((choice) => ({ key, choice })),
   );
   const found = settings.find(({ key, choice }) => addsWith({ ...usual, [key]: choice }));
   if (!found) return [];
   const { key, choice } = found;
   return [`${definition.name} with ${key}: ${Array.isArray(choice) ? `[${choice}]` : choice}`];
-}
-
-/** The values of a parameter that takes one of a few, or a list of some of a few. */
-function choicesOf(schema: z.core.JSONSchema._JSONSchema): readonly unknown[] {
-  if (typeof schema === 'boolean') return [];
-  if (schema.type === 'boolean') return [true, false];
-  if (schema.anyOf) return schema.anyOf.flatMap(choicesOf);
-  if (schema.type === 'array' && schema.items && !Array.isArray(schema.items)) {
-    return choicesOf(schema.items as z.core.JSONSchema._JSONSchema).map((choice) => [choice]);
-  }
-  return schema.enum ?? [];
 }
