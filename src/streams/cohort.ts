@@ -4,6 +4,7 @@ import type { AnyColumns, ColumnName, Columns } from '../core/columns.ts';
 import { isRagged, rowsOf } from '../core/columns.ts';
 import { type Place, RlevError, reasonOf } from '../core/errors.ts';
 import {
+  changePolicy,
   type MapDefinition,
   type MapStage,
   mostRounds,
@@ -46,6 +47,22 @@ export interface Cohort {
  */
 export function emptyCohort(event: StageEvent, origin?: string): Cohort {
   return { event, batch: batchOf({}), producers: new Map(origin === undefined ? [] : [['', [origin]]]) };
+}
+
+/** The published policy version that samples the cohort of a step: the first one, where no update publishes others. */
+export function versionAt(
+  step: number,
+  {
+    stages,
+    base,
+    inFlight,
+  }: {
+    readonly stages: readonly Pick<WiredStage, 'definition'>[];
+    readonly base: number;
+    readonly inFlight: number;
+  },
+): number {
+  return changePolicy(stages) ? Math.max(base, step - inFlight + 1) : base;
 }
 
 /**

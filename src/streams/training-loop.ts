@@ -1,6 +1,6 @@
 import { concatMap, map, type Observable, type OperatorFunction } from 'rxjs';
 import type { StageEvent } from '../core/stage.ts';
-import { applyStage, type Cohort, emptyCohort, type WiredStage } from './cohort.ts';
+import { applyStage, type Cohort, emptyCohort, versionAt, type WiredStage } from './cohort.ts';
 import { withCredits } from './credits.ts';
 import type { Recorder } from './record.ts';
 import { gatherRounds, stagesInRounds } from './rounds.ts';
@@ -141,8 +141,7 @@ async function timed(
 
 function cohortOf(step: number, options: TrainingLoopOptions): Cohort {
   const { stages, seed, inFlight, signal, base = 0, origin } = options;
-  const trains = stages.at(-1)!.definition.kind === 'update';
-  const policyVersion = trains ? Math.max(base, step - inFlight + 1) : base;
+  const policyVersion = versionAt(step, { stages, base, inFlight });
   const event: StageEvent = { step, round: 0, scope: 'train', seed, policyVersion, signal };
   return emptyCohort(event, step === base ? origin : undefined);
 }

@@ -6,7 +6,7 @@ import type { EventLog, JournalEntry } from '../../log/event-log.ts';
 import { joinedBatch, type RecordedCohort } from '../../log/join.ts';
 import { foldRounds } from '../../log/rounds.ts';
 import { openRun } from '../../log/run-directory.ts';
-import { type Cohort, emptyCohort, joinProducers, parentsOf } from '../../streams/cohort.ts';
+import { type Cohort, emptyCohort, joinProducers, parentsOf, versionAt } from '../../streams/cohort.ts';
 import { stagesInRounds } from '../../streams/rounds.ts';
 import { columnsOf } from '../file/flow.ts';
 import { loadPipeline, type Pipeline, type ResolvedStage } from '../file/resolve.ts';
@@ -188,9 +188,10 @@ function eventOf(
   round: number,
   signal: AbortSignal,
 ): StageEvent {
-  const trains = stages.at(-1)!.definition.kind === 'update';
-  const version = scope === 'train' ? Math.max(base, step - run.inFlight + 1) : step;
-  return { step, round, scope, seed: run.seed, policyVersion: trains ? version : base, signal };
+  // an evaluation stands between two steps: nothing is in flight
+  const inFlight = scope === 'train' ? run.inFlight : 1;
+  const policyVersion = versionAt(step, { stages, base, inFlight });
+  return { step, round, scope, seed: run.seed, policyVersion, signal };
 }
 
 function notRecorded(log: EventLog, { step }: RecordedCohort, stage: string, known: boolean): RlevError {
