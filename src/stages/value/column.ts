@@ -77,7 +77,7 @@ class ColumnValues implements MapStage<ColumnName, 'value'> {
       code: 'data/value',
       message: `The ${what} of ${column} over the data is ${this.unit}, by which nothing can be divided.`,
       value: this.unit,
-      place: this.setup.place,
+      place: this.setup.placeOf?.(['normalise']) ?? this.setup.place,
       help: 'Normalise by something else: total, max, quantile with a larger q, or none.',
     });
   }

@@ -11,6 +11,8 @@ import {
   verdictColumns,
 } from './parts.ts';
 
+const standard = { ...answering, case: 'ignore' };
+
 /**
  * Whether a response gives the reference, letter by letter after both are put in one form: Unicode NFKC, one case,
  * runs of white space as one space, without the dollar signs, quotation marks, brackets or full stop around them.
@@ -26,7 +28,7 @@ export function verifyExact(
   reference: readonly string[],
   options: Partial<Answering & { case: 'ignore' | 'keep' }> = {},
 ): Verdict {
-  const how = { ...answering, case: 'ignore', ...options };
+  const how = { ...standard, ...options };
   const fold = how.case === 'keep' ? (text: string) => text : folded;
   const text = readable(response, how.extract);
   const parts = partsOf(reference, how);

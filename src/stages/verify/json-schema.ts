@@ -127,9 +127,10 @@ export const jsonSchema = defineMap({
   needs: ({ schema, file }) =>
     schema === undefined && file === undefined ? ['response', 'reference'] : ['response'],
   adds: () => ['answer', 'correct'],
-  create: async ({ schema, file, extract }, { place, resolve }) => {
+  create: async ({ schema, file, extract }, setup) => {
     const compile = await loadCompiler();
-    const given = schema ?? (file === undefined ? undefined : readSchema(resolve(file), place));
+    const place = setup.placeOf?.([schema === undefined ? 'file' : 'schema']) ?? setup.place;
+    const given = schema ?? (file === undefined ? undefined : readSchema(setup.resolve(file), place));
     const forAll = given === undefined ? null : compile(given, place);
     const kept = new Map<string, Validator>();
     const schemaOf = (reference: readonly string[], at: Place = place): Validator => {

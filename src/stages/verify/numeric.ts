@@ -178,13 +178,13 @@ export const numeric = defineMap({
   }),
   needs: () => ['response', 'reference'],
   adds: () => ['answer', 'correct'],
-  create: async (params, { place }) => {
+  create: async (params, { place, placeOf }) => {
     if (params.unit !== undefined && (await loadUnits()).unitOf(params.unit) === null) {
       throw new RlevError({
         code: 'config/type',
         message: `The unit ${show(params.unit)} of verify/numeric is not known.`,
         value: params.unit,
-        place,
+        place: placeOf?.(['unit']) ?? place,
         help: 'Write it as kg m/s^2, km/h, degC or ohm.',
       });
     }

@@ -59,8 +59,9 @@ export const regex = defineMap({
   }),
   needs: ({ pattern }) => (pattern === undefined ? ['response', 'reference'] : ['response']),
   adds: () => ['answer', 'correct'],
-  create: async (params, { place }) => {
+  create: async (params, setup) => {
     const { patternOf } = await import('./pattern.ts');
+    const place = setup.placeOf?.(['pattern']) ?? setup.place;
     const make = (source: string) => patternOf(source, params.flags, params.match === 'whole', place);
     const forAll = params.pattern === undefined ? null : [[make(params.pattern)]];
     const kept = new Map<string, Pattern>();

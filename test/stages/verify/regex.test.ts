@@ -73,7 +73,9 @@ describe('verify/regex', () => {
   });
 
   it('refuses what cannot be matched in bounded time, before a run', async () => {
-    const error = await errorOf(() => createStage(regex, { pattern: '(?=a)b' }), 'config/type');
+    const placeOf = () => ({ file: 'p.yaml', line: 5, column: 14 });
+    const error = await errorOf(() => createStage(regex, { pattern: '(?=a)b' }, { placeOf }), 'config/type');
+    expect(error.message).to.match(/^p\.yaml:5:14: /);
     expect(error.help).to.contain('Look-around');
     const stage = await createStage(regex);
     const place = (row: number) => ({ file: 'exam.jsonl', line: row + 1 });
