@@ -52,7 +52,7 @@ export function columnFrom(
 ): AnyColumnData {
   if (isTyped(cells)) return cells;
   const list = cells as readonly unknown[];
-  const wrong = list.findIndex((cell) => !holds(spec, cell));
+  const wrong = unfitRow(list, spec);
   if (wrong >= 0) {
     throw new RlevError({
       code: 'usage/arguments',
@@ -70,6 +70,11 @@ export function columnFrom(
   if (spec.kind === 'bool') return Uint8Array.from(list, (cell) => (cell ? 1 : 0));
   const arrays = { int32: Int32Array, float32: Float32Array, float64: Float64Array };
   return arrays[spec.kind].from(list as readonly number[]);
+}
+
+/** The first row whose cell a column cannot hold; -1 where it can hold all. */
+export function unfitRow(cells: readonly unknown[], spec: ColumnSpec): number {
+  return cells.findIndex((cell) => !holds(spec, cell));
 }
 
 /** The spec of a column by its name, or, for `data.*`, by the first of its cells that is not null. */

@@ -16,7 +16,7 @@ import { cohortAt, joinedBatch } from '../../log/join.ts';
 import { openRun } from '../../log/run-directory.ts';
 import { readJsonl } from '../../stages/prompts/jsonl.ts';
 import { defaultsFor } from '../../testing/batch.ts';
-import { columnFrom, specFor } from '../../testing/plain.ts';
+import { columnFrom, specFor, unfitRow } from '../../testing/plain.ts';
 import { columnsOf } from '../file/flow.ts';
 import type { ResolvedStage } from '../file/resolve.ts';
 import type { TestCase } from './read.ts';
@@ -158,8 +158,8 @@ function fromRows(rows: readonly Row[]): { columns: AnyColumns; specs: Specs } {
       columns[name] = columnFrom(name, cells, spec);
     } catch (error) {
       if (!(error instanceof RlevError)) throw error;
-      const row = Number(/^Row (\d+)/.exec(error.summary)?.[1] ?? 0);
-      errors.push(new RlevError({ ...error.details(), code: 'config/type', place: rows[row]!.cell(name) }));
+      const place = rows[unfitRow(cells, spec)]?.cell(name);
+      errors.push(new RlevError({ ...error.details(), code: 'config/type', ...(place && { place }) }));
     }
   }
   if (errors.length > 0) throw new RlevErrors(errors);
