@@ -86,7 +86,7 @@ export interface RunHeader {
   readonly versions: { readonly [name: string]: string };
   /** What of the processor changes which kernels run, sorted. */
   readonly cpu: readonly string[];
-  /** sha256 of every data file, by its name in the pipeline. */
+  /** sha256 of the data of each flow, by scope; of a user's own modules, by `code <path>`; of a run that was replayed. */
   readonly data: { readonly [file: string]: string };
   /** Hash of the starting policy. */
   readonly policy: string;
