@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { columnOf } from '../../core/batch.ts';
 import { type Place, RlevError, reasonOf, show } from '../../core/errors.ts';
 import { type Dataset, defineMap } from '../../core/stage.ts';
 import { Findings } from '../findings.ts';
+import { bytesOf } from '../prompts/read-records.ts';
 import { type Extract, extractParam, read, statements } from './extract.ts';
 import { jsonIn } from './json-in.ts';
 import { type Verdict, verdictColumns } from './parts.ts';
@@ -130,7 +130,7 @@ export const jsonSchema = defineMap({
   create: async ({ schema, file, extract }, setup) => {
     const compile = await loadCompiler();
     const place = setup.placeOf?.([schema === undefined ? 'file' : 'schema']) ?? setup.place;
-    const given = schema ?? (file === undefined ? undefined : readSchema(setup.resolve(file), place));
+    const given = schema ?? (file === undefined ? undefined : await schemaOfFile(setup.resolve(file), place));
     const forAll = given === undefined ? null : compile(given, place);
     const kept = new Map<string, Validator>();
     const schemaOf = (reference: readonly string[], at: Place = place): Validator => {
@@ -151,20 +151,8 @@ export const jsonSchema = defineMap({
   },
 });
 
-function readSchema(file: string, place: Place): object {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new RlevError({
-      code: 'data/missing-file',
-      message: `The schema ${file} cannot be read: ${reasonOf(cause)}.`,
-      value: file,
-      place,
-      cause,
-    });
-  }
-  return schemaIn(text, { file });
+async function schemaOfFile(file: string, place: Place): Promise<object> {
+  return schemaIn((await bytesOf(file, place)).toString(), { file });
 }
 
 function schemaIn(text: string, place: Place): object {
