@@ -31,7 +31,7 @@ export async function realValues(
       code: 'config/columns',
       message: `The signal ${signal.use} needs more than the data has of a question.`,
       value: signal.use,
-      place: setup.place,
+      place: setup.placeOf?.(['signal', 'use']) ?? setup.place,
       help: `It needs ${made.definition.needs(made.params).join(', ')}.`,
     });
   }
