@@ -3,7 +3,7 @@ import { RlevError } from '../core/errors.ts';
 import { type AuditResult, audit } from '../pipeline/audit/audit.ts';
 import type { Disagreement } from '../pipeline/audit/judged.ts';
 import { auditTable } from '../report/audit-table.ts';
-import { absent, bothEnds, fixed, plainNumber } from '../report/format.ts';
+import { absent, bothEnds, counted, fixed, plainNumber } from '../report/format.ts';
 import { builtInStages } from '../stages/catalogue.ts';
 import { onInterrupt } from './interrupt.ts';
 import { scopeOf, stepsOf } from './replay.ts';
@@ -93,7 +93,7 @@ function describeAudit(result: AuditResult): string {
   const width = Math.max(...names.map((name) => name.length));
   const drawn = sampled < rows ? `${fixed(sampled)} of ${fixed(rows)}` : `all ${fixed(rows)}`;
   const lines = [
-    `${drawn} verdicts of ${fixed(steps)} step${steps === 1 ? '' : 's'} of ${run}${scope === 'train' ? '' : `, ${scope}`}${sampled < rows ? `, drawn by ${unit} with seed ${seed}` : ''}`,
+    `${drawn} verdicts of ${counted(steps, 'step')} of ${run}${scope === 'train' ? '' : `, ${scope}`}${sampled < rows ? `, drawn by ${unit} with seed ${seed}` : ''}`,
     ...sides.map(({ name, use, params }) => `  ${name.padEnd(width)}  ${use}${parameters(use, params)}`),
     '',
     auditTable(result, names, unit),

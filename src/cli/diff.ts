@@ -5,7 +5,7 @@ import { diffRuns, type RunDiff } from '../pipeline/replay/diff-runs.ts';
 import type { KeyDifference } from '../pipeline/replay/key-differences.ts';
 import type { ColumnsDiff } from '../report/column-diff.ts';
 import { differenceTable } from '../report/diff-table.ts';
-import { fixed } from '../report/format.ts';
+import { counted, fixed } from '../report/format.ts';
 import { builtInStages } from '../stages/catalogue.ts';
 import { onInterrupt } from './interrupt.ts';
 import { stepsOf } from './replay.ts';
@@ -93,7 +93,7 @@ function describePipelines({
   rollouts,
   columns,
 }: PipelineDiff): string {
-  const over = `over ${fixed(rollouts)} rollouts in ${fixed(steps)} step${steps === 1 ? '' : 's'} of ${run}`;
+  const over = `over ${fixed(rollouts)} rollouts in ${counted(steps, 'step')} of ${run}`;
   if (identical) {
     const same = `identical ${over}: ${columns.equal.join(', ')}`;
     return [same, ...keyLines(pipeline)].join('\n');

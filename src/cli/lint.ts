@@ -1,6 +1,7 @@
 import type { CommandModule } from 'yargs';
 import { type Finding, formatFinding, type Severity } from '../pipeline/lint/finding.ts';
 import { lint } from '../pipeline/lint/lint.ts';
+import { counted } from '../report/format.ts';
 import { builtInStages } from '../stages/catalogue.ts';
 
 interface LintArguments {
@@ -51,10 +52,8 @@ function plain({ severity, code, place, message, help }: Finding): object {
 
 function report(findings: readonly Finding[], files: readonly string[]): string {
   const lines = findings.map((finding) => `${formatFinding(finding)}\n`);
-  const count = (severity: Severity): string => {
-    const n = findings.filter((f) => f.severity === severity).length;
-    return `${n} ${severity}${n === 1 ? '' : 's'}`;
-  };
+  const count = (severity: Severity): string =>
+    counted(findings.filter((f) => f.severity === severity).length, severity);
   const checked = files.length === 1 ? files[0] : `${files.length} files`;
   return `${lines.join('')}${checked}: ${count('error')}, ${count('warning')}, ${count('info')}\n`;
 }

@@ -1,7 +1,7 @@
 import type { CommandModule } from 'yargs';
 import { planRepair, repairRun } from '../log/repair.ts';
 import { type Verification, verifyRun } from '../log/verify.ts';
-import { fixed } from '../report/format.ts';
+import { counted, fixed } from '../report/format.ts';
 import { bytesOf } from '../report/run-list.ts';
 import { confirm } from './confirm.ts';
 
@@ -64,8 +64,4 @@ function linesOf(found: Verification): string[] {
   ].join(', ');
   const end = findings.length > 0 ? `${fixed(findings.length)} damaged of` : 'verified';
   return [...lines, `${directory}: ${end}: ${counts}`];
-}
-
-function counted(n: number, what: string): string {
-  return `${fixed(n)} ${what}${n === 1 ? '' : 's'}`;
 }

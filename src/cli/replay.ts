@@ -6,7 +6,7 @@ import type { ReplayCheck, ReplayDifference } from '../pipeline/replay/check-rep
 import type { OffPolicy } from '../pipeline/replay/off-policy.ts';
 import { type ReplayResult, replay } from '../pipeline/replay/replay.ts';
 import { differenceTable, significant, spreadLine } from '../report/diff-table.ts';
-import { fixed, percent } from '../report/format.ts';
+import { counted, fixed, percent } from '../report/format.ts';
 import { builtInStages } from '../stages/catalogue.ts';
 import { onInterrupt } from './interrupt.ts';
 
@@ -112,11 +112,11 @@ function describeReplay(result: ReplayResult): string {
   const { from, to, steps, rollouts, seconds, stages, changes, check, h_accuracy } = result;
   const range = from === to ? from : `${from} to ${to}`;
   const lines = [
-    `replayed ${range} on ${count(steps, 'step')} of ${result.run}: ${count(rollouts, 'rollout')} in ${seconds.toFixed(1)} s (${fixed(rollouts / seconds)} a second)${result.policy ? '' : ', no policy opened'}`,
+    `replayed ${range} on ${counted(steps, 'step')} of ${result.run}: ${counted(rollouts, 'rollout')} in ${seconds.toFixed(1)} s (${fixed(rollouts / seconds)} a second)${result.policy ? '' : ', no policy opened'}`,
     '',
   ];
   for (const { id, use, rows, columns, metrics } of stages) {
-    lines.push(`${id} (${use}): ${count(rows, 'row')}`);
+    lines.push(`${id} (${use}): ${counted(rows, 'row')}`);
     for (const [name, spread] of Object.entries(columns)) lines.push(`  ${name}: ${spreadLine(spread)}`);
     if (metrics) {
       const means = Object.entries(metrics).map(([name, mean]) => `${name} ${significant(mean)}`);
@@ -140,10 +140,10 @@ function describeReplay(result: ReplayResult): string {
 }
 
 function checkLines({ compared, changed, difference }: ReplayCheck): string[] {
-  const rest = changed > 0 ? `; ${count(changed, 'event')} of changed stages cannot be compared` : '';
+  const rest = changed > 0 ? `; ${counted(changed, 'event')} of changed stages cannot be compared` : '';
   if (difference) return [`check: ${differenceLine(difference)}`];
   if (compared === 0) return [`check: nothing to compare${rest}`];
-  return [`check: ${count(compared, 'event')} compared, each has the recorded identity${rest}`];
+  return [`check: ${counted(compared, 'event')} compared, each has the recorded identity${rest}`];
 }
 
 /** The first event, row and column that differs, with both values. */
@@ -178,8 +178,4 @@ function offPolicyLines(steps: readonly OffPolicy[]): string[] {
       ? [`  (${steps.length - shown.length} steps between are in --json)`]
       : []),
   ];
-}
-
-function count(n: number, what: string): string {
-  return `${fixed(n)} ${what}${n === 1 ? '' : 's'}`;
 }

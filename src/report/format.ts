@@ -9,6 +9,11 @@ export function fixed(value: number, decimals = 0): string {
   return value < 0 && /[1-9]/.test(text) ? `-${text}` : text;
 }
 
+/** `1 step`, `1,234 steps`. */
+export function counted(n: number, what: string): string {
+  return `${fixed(n)} ${what}${n === 1 ? '' : 's'}`;
+}
+
 /** `+1.2`, `-1.2`, `0.0`: a difference. */
 export function signed(value: number, decimals = 0): string {
   const text = fixed(value, decimals);
