@@ -4,7 +4,7 @@ import { RlevError } from '../core/errors.ts';
  * Does work under a signal whose reason is an error of this package.
  *
  * @param what is cancelled, as the subject of a sentence
- * @throws RlevError `run/cancelled` where the work heeds its signal and the outer one fires
+ * @throws RlevError `run/cancelled` for whatever the work throws once the outer signal has fired
  */
 export async function cancellable<T>(
   outer: AbortSignal | undefined,
@@ -18,6 +18,9 @@ export async function cancellable<T>(
   if (outer?.aborted) cancel();
   try {
     return await work(abort.signal);
+  } catch (error) {
+    // whatever a stage throws because its signal fired
+    throw abort.signal.aborted ? abort.signal.reason : error;
   } finally {
     outer?.removeEventListener('abort', cancel);
   }

@@ -4,6 +4,7 @@ import type { Catalogue } from '../../core/stage.ts';
 import type { Evaluation } from '../../report/evaluation.ts';
 import { recordNothing } from '../../streams/record.ts';
 import { runOnce } from '../../streams/training-loop.ts';
+import { cancellable } from '../cancellable.ts';
 import { resolvePipeline } from '../file/resolve.ts';
 import { type Assembly, assemble } from './assemble.ts';
 import { evaluationOf } from './evaluation.ts';
@@ -30,17 +31,17 @@ export interface EvaluateOptions {
 /**
  * Grades a policy on a file of questions, without a run: one greedy response each unless told otherwise.
  *
- * @throws RlevError for what `train` would refuse as well
+ * @throws RlevError for what `train` would refuse as well; `run/cancelled` when the signal fires
  */
 export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   try {
-    return await evaluateOnce(options);
+    return await cancellable(options.signal, 'The evaluation', (signal) => evaluateUnder(signal, options));
   } catch (error) {
     throw withoutMadeUpPlace(error);
   }
 }
 
-async function evaluateOnce(options: EvaluateOptions): Promise<Evaluation> {
+async function evaluateUnder(signal: AbortSignal, options: EvaluateOptions): Promise<Evaluation> {
   const pipeline = resolvePipeline(
     stringify({
       rlev: 1,
@@ -67,7 +68,6 @@ async function evaluateOnce(options: EvaluateOptions): Promise<Evaluation> {
     madeUp,
     { catalogue: options.catalogue },
   );
-  const signal = options.signal ?? new AbortController().signal;
   let assembly: Assembly | undefined;
   try {
     assembly = await assemble(pipeline, { notice: options.notice ?? (() => undefined), signal });
@@ -81,9 +81,6 @@ async function evaluateOnce(options: EvaluateOptions): Promise<Evaluation> {
     } as const;
     const { batch } = await runOnce(assembly.stages, event, { record: recordNothing });
     return evaluationOf(batch);
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    throw new RlevError({ code: 'run/cancelled', message: 'The evaluation was cancelled.' });
   } finally {
     await assembly?.close();
   }

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { RlevError } from '../../../src/core/errors.ts';
 import { evaluate } from '../../../src/pipeline/run/evaluate.ts';
 import { builtInStages } from '../../../src/stages/catalogue.ts';
+import { errorOf } from '../../support/stage.ts';
 
 describe('pipeline/evaluate', () => {
   it('names what is wrong with its options, and no file that nobody wrote', async () => {
@@ -19,5 +20,16 @@ describe('pipeline/evaluate', () => {
     expect(error.message).to.match(/^config\/type: .*temperature is -1/m);
     expect(error.message).to.match(/^config\/unknown-stage: .*verify\/nummeric/m);
     expect(error.message).to.include('Did you mean `verify/numeric`?');
+  });
+
+  it('says that it was cancelled', async () => {
+    const options = {
+      catalogue: builtInStages,
+      policy: 'fixtures/models/tiny-llama',
+      data: 'fixtures/exams/smoke.jsonl',
+      signal: AbortSignal.abort(),
+    };
+    const error = await errorOf(() => evaluate(options), 'run/cancelled');
+    expect(error.summary).to.equal('The evaluation was cancelled.');
   });
 });
