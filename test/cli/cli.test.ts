@@ -54,6 +54,8 @@ describe('rlev', function () {
       join(folder, 'json'),
       '--set',
       'evaluate={e: {through: value}}',
+      '--set',
+      'policy.engine.use=onnx',
     ]);
     expect(code).to.equal(0);
     const result = JSON.parse(out);
@@ -80,7 +82,10 @@ describe('rlev', function () {
     const directory = join(folder, 'cut');
     let interrupted = false;
     const { code, out, err } = await rlev(
-      ['train', 'pipelines/smoke.yaml', '--set', 'run.steps=500', '--run', directory],
+      [
+        ...['train', 'pipelines/smoke.yaml', '--run', directory],
+        ...['--set', 'run.steps=500', '--set', 'policy.engine.use=onnx'],
+      ],
       (printed, interrupt) => {
         if (interrupted || !printed.includes('step   1/500')) return;
         interrupted = true;
@@ -123,7 +128,7 @@ describe('rlev', function () {
     const directory = join(folder, 'unread');
     const child = startRlev([
       ...['train', 'pipelines/smoke.yaml'],
-      ...['--set', 'run.steps=500', '--run', directory],
+      ...['--set', 'run.steps=500', '--set', 'policy.engine.use=onnx', '--run', directory],
     ]);
     let err = '';
     child.stderr.on('data', (chunk: Buffer) => {

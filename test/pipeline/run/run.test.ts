@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -9,7 +9,7 @@ import { RlevError } from '../../../src/core/errors.ts';
 import { catalogueOf, defineMap } from '../../../src/core/stage.ts';
 import { openRun } from '../../../src/log/run-directory.ts';
 import { loadPipeline, type Pipeline } from '../../../src/pipeline/file/resolve.ts';
-import { type RunEvent, type RunOptions, train } from '../../../src/pipeline/run/run.ts';
+import { type RunEvent, type RunOptions, type RunResult, train } from '../../../src/pipeline/run/run.ts';
 import { builtInStages } from '../../../src/stages/catalogue.ts';
 
 const reference = (...set: string[]): Promise<Pipeline> =>
@@ -63,45 +63,58 @@ describe('a run', () => {
     ]);
   });
 
-  it('records columns that a reader can join on row_id', async () => {
-    const { directory } = await run(await smoke());
-    const log = await openRun(directory!, { write: false });
-    for await (const entry of log.entries()) {
-      if (entry.key.stage !== 'reward') continue;
-      const batch = await log.read(entry);
-      expect(batch.schema.fields.map((f) => f.name)).to.deep.equal(['row_id', 'scale', 'reward']);
-      expect(columnOf(batch, 'row_id')).to.deep.equal(
-        [0, 1].flatMap((g) => [0, 1].map((s) => `${entry.key.step}.0.${g}.${s}`)),
-      );
-    }
-    await log.close();
-  });
-
-  it('evaluates before the first step, at its interval and after the last', async () => {
-    const { evaluations } = await run(await smoke(heldOut));
-    expect(evaluations.map((e) => [e.branch, e.step, e.evaluation.promptId.length])).to.deep.equal([
-      ['heldOut', 0, 4],
-      ['heldOut', 1, 4],
-      ['heldOut', 2, 4],
-    ]);
-  });
-
-  it('tells of a step before the checkpoint and the evaluations that follow it', async () => {
+  describe('once recorded, with evaluations', () => {
+    let folder: string;
+    let recorded: RunResult;
     const told: string[] = [];
-    await run(await smoke('run.steps=1', heldOut), {
-      onEvent: (e) => e.type !== 'stage' && told.push(e.type),
+    before(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'rlev-test-'));
+      recorded = await train(await smoke(heldOut), {
+        directory: join(folder, 'run'),
+        onEvent: (e) => e.type !== 'stage' && told.push(e.type),
+      });
     });
-    const evaluation = ['evaluating', 'evaluated'];
-    expect(told).to.deep.equal(['opened', ...evaluation, 'step', 'checkpoint', ...evaluation]);
-  });
+    after(() => rm(folder, { recursive: true, force: true }));
 
-  it('gives the same identities twice on the onnx engine, evaluations and weights included', async () => {
-    const [a, b] = [await run(await smoke(heldOut)), await run(await smoke(heldOut))];
-    expect(await identities(a.directory!)).to.deep.equal(await identities(b.directory!));
-    const weights = await Promise.all(
-      [a, b].map(({ checkpoint }) => readFile(join(checkpoint!, 'model.safetensors'))),
-    );
-    expect(weights[0]!.equals(weights[1]!)).to.equal(true);
+    it('has columns that a reader can join on row_id', async () => {
+      const log = await openRun(recorded.directory!, { write: false });
+      for await (const entry of log.entries()) {
+        if (entry.key.stage !== 'reward' || entry.key.scope !== 'train') continue;
+        const batch = await log.read(entry);
+        expect(batch.schema.fields.map((f) => f.name)).to.deep.equal(['row_id', 'scale', 'reward']);
+        expect(columnOf(batch, 'row_id')).to.deep.equal(
+          [0, 1].flatMap((g) => [0, 1].map((s) => `${entry.key.step}.0.${g}.${s}`)),
+        );
+      }
+      await log.close();
+    });
+
+    it('was evaluated before the first step, at its interval and after the last', () => {
+      expect(recorded.evaluations.map((e) => [e.branch, e.step, e.evaluation.promptId.length])).to.deep.equal(
+        [0, 1, 2].map((step) => ['heldOut', step, 4]),
+      );
+    });
+
+    it('told of a step before the checkpoint and the evaluations that follow it', () => {
+      const evaluation = ['evaluating', 'evaluated'];
+      expect(told).to.deep.equal([
+        ...['opened', ...evaluation],
+        ...['step', ...evaluation],
+        ...['step', 'checkpoint', ...evaluation],
+      ]);
+    });
+
+    it('keeps the resolved pipeline, which runs again on the onnx engine to the same identities and weights', async () => {
+      const file = join(recorded.directory!, 'pipeline.yaml');
+      const again = await train(await loadPipeline(file, { catalogue: builtInStages }), {
+        directory: join(folder, 'again'),
+      });
+      expect(await identities(again.directory!)).to.deep.equal(await identities(recorded.directory!));
+      const weights = await Promise.all(
+        [recorded, again].map(({ checkpoint }) => readFile(join(checkpoint!, 'model.safetensors'))),
+      );
+      expect(weights[0]!.equals(weights[1]!)).to.equal(true);
+    });
   });
 
   it('gives the same identities twice with two cohorts in flight', async () => {
@@ -111,9 +124,9 @@ describe('a run', () => {
   });
 
   it('goes to the next free directory', async () => {
-    const first = await run(await smoke('run.steps=1'));
-    const second = await run(await smoke('run.steps=1'));
-    expect([first.directory, second.directory]).to.deep.equal([join(runs, 'smoke'), join(runs, 'smoke-2')]);
+    await mkdir(join(runs, 'smoke'));
+    const { directory } = await run(await smoke('run.steps=1'));
+    expect(directory).to.equal(join(runs, 'smoke-2'));
   });
 
   it('takes another directory where a run that began at the same time has the name', async () => {
@@ -123,13 +136,6 @@ describe('a run', () => {
       join(runs, 'smoke'),
       join(runs, 'smoke-2'),
     ]);
-  });
-
-  it('keeps the resolved pipeline, which runs again from there to the same identities', async () => {
-    const { directory } = await run(await smoke());
-    const again = await loadPipeline(join(directory!, 'pipeline.yaml'), { catalogue: builtInStages });
-    const second = await run(again, { directory: join(runs, 'again') });
-    expect(await identities(second.directory!)).to.deep.equal(await identities(directory!));
   });
 
   it('writes nothing where recording is off', async () => {
