@@ -10,6 +10,7 @@ import { type Cohort, emptyCohort, joinProducers, parentsOf, versionAt } from '.
 import { stagesInRounds } from '../../streams/rounds.ts';
 import { columnsOf } from '../file/flow.ts';
 import { loadPipeline, type Pipeline, type ResolvedStage } from '../file/resolve.ts';
+import { forkOf } from '../run/fork.ts';
 import { scoped } from './scoped.ts';
 
 type Producers = Cohort['producers'];
@@ -71,12 +72,6 @@ export async function openRecording(
 /** The pipeline file of a run. */
 export function recordedPipeline(directory: string): string {
   return join(directory, 'pipeline.yaml');
-}
-
-/** The checkpoint that a fork begins with: its first event. */
-async function forkOf(log: EventLog): Promise<JournalEntry | undefined> {
-  for await (const entry of log.entries()) return entry.data?.forkedFrom === undefined ? undefined : entry;
-  return undefined;
 }
 
 function recordingOf(

@@ -1,11 +1,10 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { RlevError } from '../../core/errors.ts';
 import { changePolicy } from '../../core/stage.ts';
 import { verifyCheckpoint } from '../../log/checkpoints.ts';
 import type { EventLog, JournalEntry } from '../../log/event-log.ts';
 import { nodeFiles } from '../../log/files.ts';
-import { checkpointFolder, loadCheckpoint } from '../run/checkpoint.ts';
+import { checkpointFolder, keptCheckpoints, loadCheckpoint } from '../run/checkpoint.ts';
 import type { Recording } from './recording.ts';
 import type { Replayer } from './replayer.ts';
 import { sameStage } from './same-stage.ts';
@@ -56,19 +55,16 @@ export async function startStates(
 
 /** @throws RlevError `run/not-found` with the steps that have one; `run/corrupt` */
 async function checkpointAt(log: EventLog, step: number): Promise<JournalEntry> {
-  const kept: number[] = [];
-  for await (const entry of log.entries(({ kind }) => kind === 'checkpoint')) {
-    if (!existsSync(checkpointFolder(log.directory, entry))) continue;
-    if (entry.key.step === step) {
-      await verifyCheckpoint(nodeFiles(), log.directory, entry);
-      return entry;
-    }
-    kept.push(entry.key.step);
+  const kept = await keptCheckpoints(log);
+  const entry = kept.find(({ key }) => key.step === step);
+  if (entry) {
+    await verifyCheckpoint(nodeFiles(), log.directory, entry);
+    return entry;
   }
   throw new RlevError({
     code: 'run/not-found',
     message: `The replay needs the policy as it was at step ${step}, and the run keeps no checkpoint of that.`,
     value: step,
-    help: `Begin where there is one, with --steps: ${['step 0', ...kept].join(', ')}.`,
+    help: `Begin where there is one, with --steps: ${['step 0', ...kept.map(({ key }) => key.step)].join(', ')}.`,
   });
 }

@@ -5,7 +5,7 @@ import type { TrainMetrics } from '../../core/services.ts';
 import type { Scope, StageEvent } from '../../core/stage.ts';
 import type { EventLog, JsonObject } from '../../log/event-log.ts';
 import type { Evaluation } from '../../report/evaluation.ts';
-import type { Cohort, WiredStage } from '../../streams/cohort.ts';
+import { type Cohort, versionAt, type WiredStage } from '../../streams/cohort.ts';
 import { type Past, recalling } from '../../streams/recall.ts';
 import { type Recorder, recordInto, recordNothing } from '../../streams/record.ts';
 import { runOnce, trainingLoop } from '../../streams/training-loop.ts';
@@ -193,7 +193,6 @@ async function follow({ pipeline, assembly, beginning, abort, tell, notice }: Co
   const { log, base, origin, from, past } = beginning;
   const record: Recorder = log ? recordInto(log, past, pipeline.run.record) : recordNothing;
   const recalled = (stages: readonly WiredStage[]): WiredStage[] => stages.map((s) => recalling(s, past));
-  const trains = assembly.stages.at(-1)!.definition.kind === 'update';
   const evaluations: { branch: string; step: number; evaluation: Evaluation }[] = [];
   let lastCheckpoint = beginning.checkpoint;
   const watch = (wired: WiredStage, cohort: Cohort, milliseconds: number): void =>
@@ -206,7 +205,8 @@ async function follow({ pipeline, assembly, beginning, abort, tell, notice }: Co
       milliseconds,
     });
   const evaluate = async ({ id, stages }: Branch, step: number): Promise<void> => {
-    const policyVersion = trains ? step : base;
+    // an evaluation stands between two steps: nothing is in flight
+    const policyVersion = versionAt(step, { stages: assembly.stages, base, inFlight: 1 });
     const event: StageEvent = {
       step,
       round: 0,

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CheckpointDraft, EventLog, JournalEntry } from '../../log/event-log.ts';
 import type { Assembly } from './assemble.ts';
@@ -33,6 +34,15 @@ export async function loadCheckpoint(
   const folder = checkpointFolder(directory, entry);
   await policy?.trainer.load(folder);
   for (const { id, stage } of stages) if (stage.save) await stage.load?.(join(folder, 'stages', id));
+}
+
+/** The checkpoints of a run whose folders are there, oldest first. */
+export async function keptCheckpoints(log: Pick<EventLog, 'directory' | 'entries'>): Promise<JournalEntry[]> {
+  const kept: JournalEntry[] = [];
+  for await (const entry of log.entries(({ kind }) => kind === 'checkpoint')) {
+    if (existsSync(checkpointFolder(log.directory, entry))) kept.push(entry);
+  }
+  return kept;
 }
 
 /** Path of a checkpoint's folder. It is gone where the checkpoint was pruned. */

@@ -1,15 +1,14 @@
-import { existsSync } from 'node:fs';
 import { RlevError } from '../../core/errors.ts';
 import type { PolicyInfo } from '../../core/services.ts';
 import { parseAddress } from '../../log/address.ts';
 import { verifyCheckpoint } from '../../log/checkpoints.ts';
-import type { JournalEntry, RunOrigin } from '../../log/event-log.ts';
+import type { EventLog, JournalEntry, RunOrigin } from '../../log/event-log.ts';
 import { nodeFiles } from '../../log/files.ts';
 import { sha256 } from '../../log/identity.ts';
 import { originOf } from '../../log/origin.ts';
 import { openRun } from '../../log/run-directory.ts';
 import type { Assembly } from './assemble.ts';
-import { type CheckpointOf, checkpointFolder } from './checkpoint.ts';
+import { type CheckpointOf, keptCheckpoints } from './checkpoint.ts';
 
 /** A step of a recorded run, which `RUN@STEP` addresses. */
 export interface RunStep {
@@ -45,14 +44,7 @@ export interface ForkPoint {
  */
 export async function forkPoint({ run, step }: RunStep, steps: number): Promise<ForkPoint> {
   const log = await openRun(run, { write: false });
-  const found: JournalEntry[] = [];
-  try {
-    for await (const entry of log.entries(({ kind }) => kind === 'checkpoint')) {
-      if (existsSync(checkpointFolder(run, entry))) found.push(entry);
-    }
-  } finally {
-    await log.close();
-  }
+  const found = await keptCheckpoints(log).finally(() => log.close());
   const entry = found.find(({ key }) => key.step === step);
   if (!entry) {
     throw new RlevError({
@@ -76,6 +68,12 @@ export async function forkPoint({ run, step }: RunStep, steps: number): Promise<
     value: steps,
     help: `Let it go on longer: --set run.steps=${step + steps}.`,
   });
+}
+
+/** The event that a fork begins with: a checkpoint of its own. Undefined where a run is no fork. */
+export async function forkOf(log: EventLog): Promise<JournalEntry | undefined> {
+  for await (const entry of log.entries()) return entry.data?.forkedFrom === undefined ? undefined : entry;
+  return undefined;
 }
 
 /** The draft of the checkpoint that a fork begins with. */

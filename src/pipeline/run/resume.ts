@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { basename, join, resolve as resolvePath } from 'node:path';
 import { RlevError } from '../../core/errors.ts';
 import type { PolicyInfo } from '../../core/services.ts';
@@ -11,8 +10,8 @@ import { openRun, requireRun } from '../../log/run-directory.ts';
 import { pastOf } from '../../streams/recall.ts';
 import { loadPipeline, type Pipeline } from '../file/resolve.ts';
 import { type Beginning, type CarryOutOptions, carryOut, isFinished, type RunResult } from './carry-out.ts';
-import { checkpointFolder, loadCheckpoint } from './checkpoint.ts';
-import { originOfRun } from './fork.ts';
+import { checkpointFolder, keptCheckpoints, loadCheckpoint } from './checkpoint.ts';
+import { forkOf, originOfRun } from './fork.ts';
 
 export interface ResumeOptions extends CarryOutOptions {
   readonly catalogue: Catalogue;
@@ -78,18 +77,13 @@ interface Memory {
 }
 
 async function recollect(log: EventLog): Promise<Memory> {
-  let checkpoint: JournalEntry | undefined;
-  let fork: JournalEntry | undefined;
-  for await (const entry of log.entries(({ kind }) => kind === 'checkpoint')) {
-    if (entry.data?.forkedFrom !== undefined) fork = entry;
-    if (existsSync(checkpointFolder(log.directory, entry))) checkpoint = entry;
-  }
+  const checkpoint = (await keptCheckpoints(log)).at(-1);
   const from = checkpoint?.key.step ?? 0;
   const entries: JournalEntry[] = [];
   for await (const entry of log.entries(({ key }) => key.scope !== 'train' || key.step >= from)) {
     entries.push(entry);
   }
-  return { entries, checkpoint, fork };
+  return { entries, checkpoint, fork: await forkOf(log) };
 }
 
 function beginningOf(log: EventLog, { entries, checkpoint, fork }: Memory): Beginning {
