@@ -3,12 +3,12 @@ import { columnOf } from '../../core/batch.ts';
 import { RlevError, show } from '../../core/errors.ts';
 import { type Dataset, defineMap } from '../../core/stage.ts';
 import { Findings } from '../findings.ts';
-import { lines, plainText, readable, statements } from './extract.ts';
+import { lines, plainText } from './extract.ts';
 import {
   type Answering,
   answering,
   answeringParams,
-  judgeParts,
+  judge,
   partsOf,
   type Verdict,
   verdictColumns,
@@ -42,17 +42,15 @@ export function verifyChoice(
   reference: readonly string[],
   options: Partial<Answering> = {},
 ): Verdict {
-  const how = { ...answering, ...options };
-  const text = readable(response, how.extract);
-  const stated = statements(text, how.extract);
-  const parts = partsOf(reference, how);
-  const found = parts.length === 1 ? one(stated, text) : several(stated, text, parts.length);
-  return judgeParts(
-    found,
-    parts,
-    how.partial,
-    (choice) => choice,
-    (choice, expected) => sorted(choice) === sorted(plainText(expected)),
+  return judge(
+    response,
+    reference,
+    { ...answering, ...options },
+    {
+      find: (text, stated, { length }) => (length === 1 ? one(stated, text) : several(stated, text, length)),
+      text: (choice) => choice,
+      right: (choice, expected) => sorted(choice) === sorted(plainText(expected)),
+    },
   );
 }
 

@@ -1,15 +1,7 @@
 import { z } from 'zod';
 import { defineMap } from '../../core/stage.ts';
-import { lines, plainText, readable, statements } from './extract.ts';
-import {
-  type Answering,
-  answering,
-  answeringParams,
-  judgeParts,
-  partsOf,
-  type Verdict,
-  verdictColumns,
-} from './parts.ts';
+import { lines, plainText } from './extract.ts';
+import { type Answering, answering, answeringParams, judge, type Verdict, verdictColumns } from './parts.ts';
 
 const standard = { ...answering, case: 'ignore' };
 
@@ -30,21 +22,18 @@ export function verifyExact(
 ): Verdict {
   const how = { ...standard, ...options };
   const fold = how.case === 'keep' ? (text: string) => text : folded;
-  const text = readable(response, how.extract);
-  const parts = partsOf(reference, how);
   const same = (answer: string, expected: string) =>
     canonical(fold(answer)) === canonical(fold(plainText(expected)));
-  // A reference may itself hold what looks like a statement.
-  const isAll =
-    how.extract === 'stated' && parts.length === 1 && parts[0]!.some((expected) => same(text, expected));
-  const stated = isAll ? null : statements(text, how.extract);
-  return judgeParts(
-    answersIn(text, stated, parts.length).filter((answer) => answer.trim() !== ''),
-    parts,
-    how.partial,
-    (answer) => answer.trim(),
-    same,
-  );
+  return judge(response, reference, how, {
+    find(text, stated, parts) {
+      // A reference may itself hold what looks like a statement.
+      const isAll =
+        how.extract === 'stated' && parts.length === 1 && parts[0]!.some((expected) => same(text, expected));
+      return answersIn(text, isAll ? null : stated, parts.length).filter((answer) => answer.trim() !== '');
+    },
+    text: (answer) => answer.trim(),
+    right: same,
+  });
 }
 
 /** The texts that a response gives as answers, as many as there are parts where it can be split so. */

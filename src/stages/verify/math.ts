@@ -3,7 +3,7 @@ import { columnOf } from '../../core/batch.ts';
 import { formatPlace, show } from '../../core/errors.ts';
 import { type Dataset, defineMap } from '../../core/stage.ts';
 import { canonical } from './exact.ts';
-import { plainText, readable, statements } from './extract.ts';
+import { plainText } from './extract.ts';
 import { type Answer, answersOf, joined } from './math/answers.ts';
 import type { MathReader } from './math/reader.ts';
 import type { Tolerance } from './math/same.ts';
@@ -12,7 +12,7 @@ import {
   type Answering,
   answering,
   answeringParams,
-  judgeParts,
+  judge,
   partsOf,
   type Verdict,
   verdictColumns,
@@ -44,8 +44,6 @@ export function verifyMath(
   options: Partial<Tolerance & Answering> = {},
 ): Verdict {
   const how = { abs: 0, rel: 0, ...answering, ...options };
-  const text = readable(response, how.extract);
-  const parts = partsOf(reference, how);
   const right = ({ line, math }: Answer, expected: string): boolean => {
     const wanted = joined(plainText(expected));
     if (squeezed(line) === squeezed(wanted) || squeezed(math) === squeezed(wanted)) return true;
@@ -56,13 +54,11 @@ export function verifyMath(
     if (left && right) return reader.same(left, right, how);
     return !right && wordsOf(line) === wordsOf(wanted);
   };
-  return judgeParts(
-    answersOf(text, statements(text, how.extract), parts.length),
-    parts,
-    how.partial,
-    ({ math }) => math,
+  return judge(response, reference, how, {
+    find: (text, stated, parts) => answersOf(text, stated, parts.length),
+    text: ({ math }) => math,
     right,
-  );
+  });
 }
 
 const named = /\\(?:text|mathrm|mbox)/;

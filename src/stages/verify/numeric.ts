@@ -3,13 +3,13 @@ import { columnOf } from '../../core/batch.ts';
 import { RlevError, show } from '../../core/errors.ts';
 import { type Dataset, defineMap } from '../../core/stage.ts';
 import { Findings } from '../findings.ts';
-import { lines, plainText, readable, statements } from './extract.ts';
+import { lines, plainText } from './extract.ts';
 import { agree, leadingNumber, near, numbersIn, toNumber, type WrittenNumber } from './numbers.ts';
 import {
   type Answering,
   answering,
   answeringParams,
-  judgeParts,
+  judge,
   partsOf,
   type Verdict,
   verdictColumns,
@@ -60,15 +60,11 @@ export function verifyNumeric(
   units?: Units,
 ): Verdict {
   const how = { ...standard, ...options };
-  const text = readable(response, how.extract);
-  const parts = partsOf(reference, how);
-  return judgeParts(
-    quantities(text, statements(text, how.extract), parts.length, units !== undefined),
-    parts,
-    how.partial,
-    ({ number, after }) => `${number.text} ${units?.leadingUnit(after, '') ?? ''}`.trimEnd(),
-    (answer, expected) => isRight(answer, expected, how, units),
-  );
+  return judge(response, reference, how, {
+    find: (text, stated, parts) => quantities(text, stated, parts.length, units !== undefined),
+    text: ({ number, after }) => `${number.text} ${units?.leadingUnit(after, '') ?? ''}`.trimEnd(),
+    right: (answer, expected) => isRight(answer, expected, how, units),
+  });
 }
 
 /** A number, and what follows it. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ColumnData } from '../../core/columns.ts';
-import { type Extract, extractParam } from './extract.ts';
+import { type Extract, extractParam, readable, statements } from './extract.ts';
 
 /** What a verifier says of one response. */
 export interface Verdict {
@@ -71,22 +71,34 @@ export function verdictColumns(verdicts: readonly Verdict[]): {
   };
 }
 
+/** What a verifier does by itself: find answers, and compare one with a reference. */
+export interface Judging<A> {
+  /**
+   * The answers of a response, made plain by `readable`, in which `stated` are its statements.
+   *
+   * @param parts from `partsOf`
+   */
+  find(text: string, stated: readonly string[] | null, parts: readonly (readonly string[])[]): readonly A[];
+  /** An answer as it is recorded. */
+  text(answer: A): string;
+  right(answer: A, reference: string): boolean;
+}
+
 /**
- * The verdict on the answers found to a question of several parts: part i is right where answer i is; where more
- * answers were found than there are parts, the last ones count.
- *
- * @param parts from `partsOf`
+ * The verdict on a response to a question of several parts: part i is right where answer i is; where more answers were
+ * found than there are parts, the last ones count.
  */
-export function judgeParts<A>(
-  found: readonly A[],
-  parts: readonly (readonly string[])[],
-  partial: boolean,
-  text: (answer: A) => string,
-  right: (answer: A, reference: string) => boolean,
+export function judge<A>(
+  response: string,
+  reference: readonly string[],
+  how: Answering,
+  { find, text, right }: Judging<A>,
 ): Verdict {
-  const answers = found.slice(-parts.length);
+  const plain = readable(response, how.extract);
+  const parts = partsOf(reference, how);
+  const answers = find(plain, statements(plain, how.extract), parts).slice(-parts.length);
   if (answers.length === 0) return { answer: null, correct: 0 };
   const hits = answers.filter((answer, i) => parts[i]!.some((one) => right(answer, one))).length;
-  const correct = partial ? hits / parts.length : hits === parts.length ? 1 : 0;
+  const correct = how.partial ? hits / parts.length : hits === parts.length ? 1 : 0;
   return { answer: answers.map(text).join('; '), correct };
 }
