@@ -5,7 +5,7 @@ import { tf } from '../engine/tf.ts';
 import type { PolicyConfig } from './config.ts';
 import { hiddenStates, logitsOf, valuesOf, type Weights } from './decoder.ts';
 import type { LossOutputs } from './losses/loss.ts';
-import { type Objective, objectivePerToken, readsOld } from './losses/objective.ts';
+import { type Objective, type ObjectiveInputs, objectivePerToken, readsOld } from './losses/objective.ts';
 import { valueLoss } from './losses/value-loss.ts';
 import type { MicroBatchShape } from './micro-batches.ts';
 import { type ParameterLayout, parameterLayout } from './parameters.ts';
@@ -67,29 +67,11 @@ export function trainProgram(options: TrainProgramOptions): TensorProgram {
       ...parameterSpecs(layout),
     },
     run(inputs) {
-      const {
-        mask,
-        share,
-        advantages,
-        old,
-        ref,
-        weights,
-        sampled,
-        chosen: marks,
-      } = inputs as Record<string, Tensor | undefined>;
-      return lossAndGradients(layout, inputs, { mask: mask!, share: share! }, (parameters) => {
+      const given = inputs as unknown as Omit<ObjectiveInputs, 'logprobs' | 'entropy'> & { share: Tensor };
+      return lossAndGradients(layout, inputs, given, (parameters) => {
         const logits = responseLogits(config, parameters, inputs);
-        return objectivePerToken(options, {
-          logprobs: chosen(shape, logits, inputs),
-          mask: mask!,
-          entropy: entropy(shape, logits),
-          advantages,
-          old,
-          ref,
-          weights,
-          sampled,
-          chosen: marks,
-        });
+        const logprobs = chosen(shape, logits, inputs);
+        return objectivePerToken(options, { ...given, logprobs, entropy: entropy(shape, logits) });
       });
     },
   };
