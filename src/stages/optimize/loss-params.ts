@@ -5,6 +5,7 @@ import type { LossSpec } from '../../core/services.ts';
 import type { StageSetup } from '../../core/stage.ts';
 import type { LossDefinition } from '../../policy/losses/loss.ts';
 import { parameterErrors } from '../parameter-errors.ts';
+import { placeIn } from '../place-in.ts';
 
 /** `{ use, ...parameters }`, as it stands in the pipeline file. */
 export interface LossParams {
@@ -30,7 +31,7 @@ export async function checkedLoss(
   setup: Pick<StageSetup, 'place' | 'placeOf' | 'resolve'>,
 ): Promise<LossSpec> {
   const { use, params } = lossSpec(loss);
-  const place = setup.placeOf?.(['loss', 'use']) ?? setup.place;
+  const place = placeIn(setup, 'loss', 'use');
   if (!use.startsWith('loss/') && !namesExport(use)) return { use, params };
   const { definition, found } = namesExport(use)
     ? await ownLoss(use, place, setup.resolve)

@@ -6,6 +6,7 @@ import type { AnyColumnData, Columns, Specs } from '../../core/columns.ts';
 import { type Place, RlevError } from '../../core/errors.ts';
 import { type Dataset, defineSource, type SourceStage, type StageSetup } from '../../core/stage.ts';
 import { Findings } from '../findings.ts';
+import { placeIn } from '../place-in.ts';
 import { dataColumns } from './data-columns.ts';
 import { bytesOf, recordsIn } from './read-records.ts';
 import { type Question, questionOf } from './record.ts';
@@ -133,11 +134,11 @@ class ExamPrompts implements SourceStage<Added> {
   private async readExam(): Promise<Exam> {
     const { file, template, chat } = this.params;
     const path = this.setup.resolve(file);
-    const bytes = await bytesOf(path, this.setup.place);
+    const bytes = await bytesOf(path, placeIn(this.setup, 'file'));
     const findings = new Findings();
     const questions = questionsOf(bytes, path, findings);
     findings.throwIfAny();
-    const texts = fillTemplate(template, questions, this.setup.place, findings);
+    const texts = fillTemplate(template, questions, placeIn(this.setup, 'template'), findings);
     findings.throwIfAny();
     const { tokenizer } = chat ? this.setup.policy() : { tokenizer: undefined };
     const own = dataColumns(questions.map((q) => q.data));

@@ -2,6 +2,7 @@ import { columnOf } from '../../core/batch.ts';
 import { RlevError, show } from '../../core/errors.ts';
 import type { Dataset, StageSetup } from '../../core/stage.ts';
 import { Findings } from '../findings.ts';
+import { placeIn } from '../place-in.ts';
 
 /**
  * Token ids of every prompt of the data, by its text.
@@ -23,7 +24,7 @@ export function encodePrompts(
       code: 'policy/context',
       message: `A response of maxTokens ${room} leaves no room for a prompt: the model reads ${info.contextLength} tokens.`,
       value: room,
-      place: setup.place,
+      place: placeIn(setup, 'maxTokens'),
       help: `Set maxTokens below ${info.contextLength}.`,
     });
   }

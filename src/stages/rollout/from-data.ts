@@ -5,6 +5,7 @@ import { RlevError, show } from '../../core/errors.ts';
 import type { Tokenizer } from '../../core/services.ts';
 import { type Dataset, defineMap, type MapStage, type StageSetup } from '../../core/stage.ts';
 import { Findings } from '../findings.ts';
+import { placeIn } from '../place-in.ts';
 import { atPlace, encodePrompts } from './encode-prompts.ts';
 
 type ResponseColumn = 'solution' | `data.${string}`;
@@ -67,7 +68,7 @@ class DataRollout implements MapStage<Needed, Added> {
         code: 'config/columns',
         message: `rollout/from-data takes its responses from ${column}, which the data does not have.`,
         value: column,
-        place: this.setup.place,
+        place: placeIn(this.setup, 'response'),
         help: `The data has: ${dataset.batch.schema.fields.map((f) => f.name).join(', ')}.`,
       });
     }

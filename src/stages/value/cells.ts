@@ -2,9 +2,10 @@ import { basename } from 'node:path';
 import { columnOf, specsOf } from '../../core/batch.ts';
 import { type AnyColumnData, type ColumnName, isRagged } from '../../core/columns.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
-import { type Place, RlevError, show } from '../../core/errors.ts';
+import { RlevError, show } from '../../core/errors.ts';
 import type { Dataset, StageSetup } from '../../core/stage.ts';
 import { Findings } from '../findings.ts';
+import { placeIn } from '../place-in.ts';
 
 type Cell = string | number | boolean | null;
 type Asker = Pick<StageSetup, 'place' | 'placeOf'>;
@@ -54,7 +55,7 @@ export function amountsOf(dataset: Dataset, column: string, setup: Asker): Float
       code: 'config/columns',
       message: `The column ${column} holds no number${some === undefined ? '' : `, but ${show(some)} and the like`}.`,
       value: column,
-      place: placeIn(setup),
+      place: placeIn(setup, 'column'),
       help: 'Labels become values by value/difficulty, which maps each to a number.',
     });
   }
@@ -77,10 +78,6 @@ export function amountsOf(dataset: Dataset, column: string, setup: Asker): Float
   });
   findings.throwIfAny();
   return Float64Array.from(amounts as number[]);
-}
-
-function placeIn({ place, placeOf }: Asker, parameter = 'column'): Place {
-  return placeOf?.([parameter]) ?? place;
 }
 
 function numberIn(cell: Cell): number | undefined {

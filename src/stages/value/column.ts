@@ -3,6 +3,7 @@ import type { ColumnName, Columns } from '../../core/columns.ts';
 import { RlevError } from '../../core/errors.ts';
 import { quantile } from '../../core/quantile.ts';
 import { type Dataset, defineMap, type MapStage, type StageSetup } from '../../core/stage.ts';
+import { placeIn } from '../place-in.ts';
 import { amountsOf } from './cells.ts';
 import { unprepared } from './unprepared.ts';
 
@@ -77,7 +78,7 @@ class ColumnValues implements MapStage<ColumnName, 'value'> {
       code: 'data/value',
       message: `The ${what} of ${column} over the data is ${this.unit}, by which nothing can be divided.`,
       value: this.unit,
-      place: this.setup.placeOf?.(['normalise']) ?? this.setup.place,
+      place: placeIn(this.setup, 'normalise'),
       help: 'Normalise by something else: total, max, quantile with a larger q, or none.',
     });
   }

@@ -9,6 +9,7 @@ import {
   type StageEvent,
   type StageSetup,
 } from '../../core/stage.ts';
+import { placeIn } from '../place-in.ts';
 import { cellsOf } from './cells.ts';
 import { rankCorrelation, rSquared } from './goodness.ts';
 import { type Labelled, readLabelled } from './labelled.ts';
@@ -142,7 +143,7 @@ class PredictedValues implements MapStage<'prompt_id', 'value'> {
       const { ids, values } = await realValues(signal, dataset, setup);
       this.real = mapOf(ids, values);
     }
-    const place = setup.placeOf?.(['file']) ?? setup.place;
+    const place = placeIn(setup, 'file');
     const labelled = await readLabelled(setup.resolve(file), this.params, place);
     const predictor = await fitPredictor(labelled, this.params, setup.seed);
     setup.notice(goodnessSentence(predictor));

@@ -15,6 +15,7 @@ import {
 } from '../../core/stage.ts';
 import { stageEvent } from '../create-stage.ts';
 import { parameterErrors } from '../parameter-errors.ts';
+import { placeIn } from '../place-in.ts';
 import { column } from './column.ts';
 import { difficulty } from './difficulty.ts';
 import { points } from './points.ts';
@@ -64,7 +65,7 @@ export interface Signal {
  *   loaded or exports no value stage; `config/type`, `config/unknown-key` for parameters that it does not take
  */
 export async function createSignal({ use, ...given }: SignalParams, setup: StageSetup): Promise<Signal> {
-  const place = setup.placeOf?.(['signal', 'use']) ?? setup.place;
+  const place = placeIn(setup, 'signal', 'use');
   const placeOf: StageSetup['placeOf'] = (path, of) => setup.placeOf?.(['signal', ...path], of) ?? place;
   const definition = namesExport(use)
     ? await ownSignal(use, { place, resolve: setup.resolve })

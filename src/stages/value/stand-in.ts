@@ -2,6 +2,7 @@ import { columnOf } from '../../core/batch.ts';
 import type { Columns } from '../../core/columns.ts';
 import { RlevError } from '../../core/errors.ts';
 import type { Dataset, MapStage, StageEvent, StageSetup } from '../../core/stage.ts';
+import { placeIn } from '../place-in.ts';
 import { createSignal, type SignalParams, valuesOver } from './signals.ts';
 import { unprepared } from './unprepared.ts';
 
@@ -31,7 +32,7 @@ export async function realValues(
       code: 'config/columns',
       message: `The signal ${signal.use} needs more than the data has of a question.`,
       value: signal.use,
-      place: setup.placeOf?.(['signal', 'use']) ?? setup.place,
+      place: placeIn(setup, 'signal', 'use'),
       help: `It needs ${made.definition.needs(made.params).join(', ')}.`,
     });
   }

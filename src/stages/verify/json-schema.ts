@@ -3,6 +3,7 @@ import { columnOf } from '../../core/batch.ts';
 import { type Place, RlevError, reasonOf, show } from '../../core/errors.ts';
 import { type Dataset, defineMap } from '../../core/stage.ts';
 import { Findings } from '../findings.ts';
+import { placeIn } from '../place-in.ts';
 import { bytesOf } from '../prompts/read-records.ts';
 import { type Extract, extractParam, read, statements } from './extract.ts';
 import { jsonIn } from './json-in.ts';
@@ -129,7 +130,7 @@ export const jsonSchema = defineMap({
   adds: () => ['answer', 'correct'],
   create: async ({ schema, file, extract }, setup) => {
     const compile = await loadCompiler();
-    const place = setup.placeOf?.([schema === undefined ? 'file' : 'schema']) ?? setup.place;
+    const place = placeIn(setup, schema === undefined ? 'file' : 'schema');
     const given = schema ?? (file === undefined ? undefined : await schemaOfFile(setup.resolve(file), place));
     const forAll = given === undefined ? null : compile(given, place);
     const kept = new Map<string, Validator>();

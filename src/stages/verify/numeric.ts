@@ -3,6 +3,7 @@ import { columnOf } from '../../core/batch.ts';
 import { RlevError, show } from '../../core/errors.ts';
 import { type Dataset, defineMap } from '../../core/stage.ts';
 import { Findings } from '../findings.ts';
+import { placeIn } from '../place-in.ts';
 import { lines, plainText } from './extract.ts';
 import { agree, leadingNumber, near, numbersIn, toNumber, type WrittenNumber } from './numbers.ts';
 import {
@@ -174,13 +175,13 @@ export const numeric = defineMap({
   }),
   needs: () => ['response', 'reference'],
   adds: () => ['answer', 'correct'],
-  create: async (params, { place, placeOf }) => {
+  create: async (params, setup) => {
     if (params.unit !== undefined && (await loadUnits()).unitOf(params.unit) === null) {
       throw new RlevError({
         code: 'config/type',
         message: `The unit ${show(params.unit)} of verify/numeric is not known.`,
         value: params.unit,
-        place: placeOf?.(['unit']) ?? place,
+        place: placeIn(setup, 'unit'),
         help: 'Write it as kg m/s^2, km/h, degC or ohm.',
       });
     }

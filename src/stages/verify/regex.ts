@@ -3,6 +3,7 @@ import { columnOf } from '../../core/batch.ts';
 import { RlevError } from '../../core/errors.ts';
 import { type Dataset, defineMap } from '../../core/stage.ts';
 import { Findings } from '../findings.ts';
+import { placeIn } from '../place-in.ts';
 import { extractParam, read, statements } from './extract.ts';
 import { type Answering, answeringParams, partsOf, type Verdict, verdictColumns } from './parts.ts';
 import type { Pattern } from './pattern.ts';
@@ -61,7 +62,7 @@ export const regex = defineMap({
   adds: () => ['answer', 'correct'],
   create: async (params, setup) => {
     const { patternOf } = await import('./pattern.ts');
-    const place = setup.placeOf?.(['pattern']) ?? setup.place;
+    const place = placeIn(setup, 'pattern');
     const make = (source: string) => patternOf(source, params.flags, params.match === 'whole', place);
     const forAll = params.pattern === undefined ? null : [[make(params.pattern)]];
     const kept = new Map<string, Pattern>();
