@@ -6,7 +6,7 @@ import { auditTable } from '../report/audit-table.ts';
 import { absent, bothEnds, counted, fixed, plainNumber } from '../report/format.ts';
 import { builtInStages } from '../stages/catalogue.ts';
 import { onInterrupt } from './interrupt.ts';
-import { scopeOf, stepsOf } from './replay.ts';
+import { scopeOf, stepsOf } from './which-cohorts.ts';
 
 interface AuditArguments {
   target: string;

@@ -8,7 +8,7 @@ import { differenceTable } from '../report/diff-table.ts';
 import { counted, fixed } from '../report/format.ts';
 import { builtInStages } from '../stages/catalogue.ts';
 import { onInterrupt } from './interrupt.ts';
-import { stepsOf } from './replay.ts';
+import { stepsOf } from './which-cohorts.ts';
 
 interface DiffArguments {
   a: string;

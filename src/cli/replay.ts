@@ -1,7 +1,4 @@
 import type { CommandModule } from 'yargs';
-import { RlevError } from '../core/errors.ts';
-import type { Scope } from '../core/stage.ts';
-import type { StepRange } from '../log/address.ts';
 import type { ReplayCheck, ReplayDifference } from '../pipeline/replay/check-replay.ts';
 import type { OffPolicy } from '../pipeline/replay/off-policy.ts';
 import { type ReplayResult, replay } from '../pipeline/replay/replay.ts';
@@ -9,6 +6,7 @@ import { differenceTable, significant, spreadLine } from '../report/diff-table.t
 import { counted, fixed, percent } from '../report/format.ts';
 import { builtInStages } from '../stages/catalogue.ts';
 import { onInterrupt } from './interrupt.ts';
+import { scopeOf, stepsOf } from './which-cohorts.ts';
 
 interface ReplayArguments {
   target: string;
@@ -82,31 +80,6 @@ export const replayCommand: CommandModule<object, ReplayArguments> = {
     }
   },
 };
-
-/** `train` or `eval:ID`. @throws RlevError `usage/arguments` */
-export function scopeOf(text: string): Scope {
-  if (text === 'train' || /^eval:./.test(text)) return text as Scope;
-  throw new RlevError({
-    code: 'usage/arguments',
-    message: 'No flow of a run is called that.',
-    value: text,
-    help: 'Write --scope train, or --scope eval:ID with the id of an evaluation.',
-  });
-}
-
-/** `A..B`, `A..`, `..B` or `A`. */
-export function stepsOf(text: string): StepRange {
-  const [, from, dots, to] = /^(\d*)(\.\.)?(\d*)$/.exec(text) ?? [];
-  const first = Number(from || 0);
-  const last = dots ? Number(to || Number.MAX_SAFE_INTEGER) : first;
-  if (from !== undefined && (from || to) && first <= last) return { from: first, to: last };
-  throw new RlevError({
-    code: 'usage/arguments',
-    message: `--steps takes A..B, not ${text}.`,
-    value: text,
-    help: 'For instance --steps 10..20, --steps 10.. or --steps 10.',
-  });
-}
 
 function describeReplay(result: ReplayResult): string {
   const { from, to, steps, rollouts, seconds, stages, changes, check, h_accuracy } = result;

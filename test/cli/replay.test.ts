@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
-import { stepsOf } from '../../src/cli/replay.ts';
+import { stepsOf } from '../../src/cli/which-cohorts.ts';
 import { ownStages } from '../../src/pipeline/file/own-stages.ts';
 import { resolvePipeline } from '../../src/pipeline/file/resolve.ts';
 import { train } from '../../src/pipeline/run/run.ts';
