@@ -18,7 +18,7 @@ export const logPruneCommand: CommandModule<object, PruneArguments> = {
       .positional('run', { type: 'string', demandOption: true, describe: 'run directory' })
       .option('checkpoints', {
         type: 'number',
-        describe: 'how many of the newest checkpoints stay; default: all',
+        describe: 'how many of the newest checkpoints stay, 1 or more; default: all',
       })
       .option('before', {
         type: 'number',

@@ -11,6 +11,7 @@ import { askedBy } from './interrupt.ts';
 import { lintCommand } from './lint.ts';
 import { logCommand } from './log.ts';
 import { newCommand } from './new.ts';
+import { refuseNoNumber } from './numbers.ts';
 import { replayCommand } from './replay.ts';
 import { resumeCommand } from './resume.ts';
 import { schemaCommand } from './schema.ts';
@@ -41,6 +42,7 @@ const cli = yargs(hideBin(process.argv))
   .strict()
   .strictCommands()
   .recommendCommands()
+  .middleware((parsed) => refuseNoNumber(parsed, hideBin(process.argv)))
   .alias('h', 'help')
   .wrap(Math.min(100, process.stdout.columns ?? 100))
   .fail((message, error) => {

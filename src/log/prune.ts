@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { RlevError } from '../core/errors.ts';
 import { removeCheckpoint } from './checkpoints.ts';
 import { nodeFiles } from './files.ts';
 import { toLine } from './lines.ts';
@@ -7,7 +8,7 @@ import { prunedFiles } from './segments.ts';
 import type { VerifyOptions } from './verify.ts';
 
 export interface PruneOptions {
-  /** How many of the newest checkpoints stay; by default all. */
+  /** How many of the newest checkpoints stay, 1 or more; by default all. */
   readonly checkpoints?: number;
   /** Files of columns go whose events are all of steps before this one; by default none. */
   readonly before?: number;
@@ -22,12 +23,14 @@ export interface Pruning {
   readonly needed?: number;
 }
 
-/** What pruning would remove. @throws RlevError as `openRun` */
+/** What pruning would remove. @throws RlevError as `openRun`; `usage/arguments` for numbers that count nothing */
 export async function planPrune(
   directory: string,
-  { checkpoints = Infinity, before = 0 }: PruneOptions,
+  { checkpoints, before = 0 }: PruneOptions,
   options: VerifyOptions = {},
 ): Promise<Pruning> {
+  if (checkpoints !== undefined) refuseUncounted('checkpoints', checkpoints, 1);
+  refuseUncounted('before', before, 0);
   const files = options.files ?? nodeFiles();
   const log = await openRun(directory, { files, write: false });
   const there: string[] = [];
@@ -55,7 +58,7 @@ export async function planPrune(
   return {
     directory,
     ...(isNeeded && { needed: newest }),
-    checkpoints: there.slice(0, Math.max(0, there.length - Math.max(1, checkpoints))),
+    checkpoints: there.slice(0, Math.max(0, there.length - (checkpoints ?? there.length))),
     files: gone,
   };
 }
@@ -84,5 +87,18 @@ export async function pruneRun(
       await files.remove(`${directory}/${file}`);
       await files.sync(dirname(`${directory}/${file}`));
     }
+  });
+}
+
+function refuseUncounted(option: string, value: number, least: 0 | 1): void {
+  if (Number.isSafeInteger(value) && value >= least) return;
+  throw new RlevError({
+    code: 'usage/arguments',
+    message: `--${option} takes a whole number, ${least} or more, not ${value}.`,
+    value,
+    help:
+      option === 'checkpoints'
+        ? 'The newest checkpoint stays in any case. For instance --checkpoints 3.'
+        : 'For instance --before 40.',
   });
 }

@@ -71,10 +71,19 @@ describe('log/prune', () => {
     expect((await verifyRun('/run', { files })).findings).to.deep.equal([]);
   });
 
-  it('keeps at least one checkpoint', async () => {
-    const plan = await planPrune('/run', { checkpoints: 0 }, { files: await run() });
-    expect(plan.checkpoints).to.have.length(3);
-  });
+  for (const asked of [
+    ...[0, -2, 1.5, Number.NaN].map((checkpoints) => ({ checkpoints })),
+    ...[-1, 0.5, Number.NaN].map((before) => ({ before })),
+  ]) {
+    const [option] = Object.keys(asked);
+    it(`refuses --${option} ${Object.values(asked)[0]}, which counts nothing`, async () => {
+      const error = await errorOf(
+        async () => planPrune('/run', asked, { files: await run() }),
+        'usage/arguments',
+      );
+      expect(error.message).to.include(`--${option} takes a whole number`);
+    });
+  }
 
   it('stopped at any operation, leaves a run that verifies, goes on, and can be pruned again', async () => {
     const whole = await run();
