@@ -140,11 +140,15 @@ class PolicyThread {
 
 /**
  * Starts worker.js where these are compiled, and worker.ts under tsx where they are sources; there the environment
- * variable RLEV_WORKER may name the compiled one, which starts in a third of the time.
+ * variable RLEV_WORKER may be the URL of the compiled one, which starts in a third of the time.
  */
 function startWorker(options: PolicyOptions): Worker {
-  const compiled = import.meta.url.endsWith('.ts') ? process.env.RLEV_WORKER : './worker.js';
-  if (compiled) return new Worker(new URL(compiled, import.meta.url), { workerData: options });
+  if (!import.meta.url.endsWith('.ts')) {
+    return new Worker(new URL('./worker.js', import.meta.url), { workerData: options });
+  }
+  const { RLEV_WORKER } = process.env;
+  // without the flags of this process, which load tsx
+  if (RLEV_WORKER) return new Worker(new URL(RLEV_WORKER), { workerData: options, execArgv: [] });
   const url = new URL('./worker.ts', import.meta.url).href;
   // Node 20 does not bring a loader that the main thread registered into its workers.
   const start = `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(url)}); })`;
