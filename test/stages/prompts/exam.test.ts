@@ -114,6 +114,22 @@ describe('prompts/exam', () => {
       expect(error.help).to.contain('question').and.to.contain('unit');
     });
 
+    it('with a brace that has no other, or without any field, is an error where it stands', async () => {
+      const place = { file: 'p.yaml', line: 7, column: 3 };
+      for (const [template, message] of [
+        ['{question\n', 'has a { without its }'],
+        ['question}\n', 'has a } without its {'],
+        ['hello', 'names no field'],
+        ['{{question}}', 'names no field'],
+      ]) {
+        const stage = await open(jsonl(record('a')), { template }, undefined, { place });
+        const error = await errorOf(() => stage.dataset(), 'config/type');
+        expect(error.message).to.contain(message);
+        expect(error.place).to.deep.equal(place);
+        expect(error.help).to.contain('{question}');
+      }
+    });
+
     it('with a field that a record lacks is an error at the record', async () => {
       const error = await failure(jsonl(record('a', { unit: 'kg' }), record('b')), {
         template: '{question} {unit}',
