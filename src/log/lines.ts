@@ -130,9 +130,17 @@ export function corrupt(
     message: `${what} (byte ${offset})`,
     value: offset,
     place: { file, ...(line !== undefined && { line }) },
-    help: 'Nothing was changed. Take the file from a copy of the run, if there is one.',
+    help: wayOut(file, line),
     cause,
   });
+}
+
+/** A run can be cut back before a damaged event; without its header and what names its files it is none. */
+function wayOut(file: string, line: number | undefined): string {
+  const [, run, name] = /^(.*)\/(journal\.ndjson|events\/.*|checkpoints\/.*)$/.exec(file) ?? [];
+  if (run === undefined || (name === 'journal.ndjson' && line === 1))
+    return 'Nothing was changed. Take the file from a copy of the run, if there is one.';
+  return `Take the file from a copy of the run, or see what would be left without the damage: rlev log repair ${run}`;
 }
 
 const digits = Buffer.from('0123456789abcdef');
