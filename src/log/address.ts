@@ -18,9 +18,23 @@ export interface StepRange {
   readonly to: number;
 }
 
-/** The one step that an address names, as a range; undefined where it names none. */
-export function onlyStep(step: number | undefined): StepRange | undefined {
-  return step === undefined ? undefined : { from: step, to: step };
+/**
+ * The steps that are meant: the one that an address names, or a range said beside it; undefined where neither is.
+ *
+ * @throws RlevError `usage/arguments` where both are
+ */
+export function stepsOfAddress(
+  { run, step }: Pick<Address, 'run' | 'step'>,
+  range?: StepRange,
+): StepRange | undefined {
+  if (step === undefined) return range;
+  if (range === undefined) return { from: step, to: step };
+  throw new RlevError({
+    code: 'usage/arguments',
+    message: `${run}@${step} names a step, and the steps ${range.from} to ${range.to} are named beside it.`,
+    value: step,
+    help: 'Name the steps in one of the two ways: RUN@STEP, or RUN with --steps A..B.',
+  });
 }
 
 /**

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { formatAddress, parseAddress } from '../../src/log/address.ts';
+import { formatAddress, parseAddress, stepsOfAddress } from '../../src/log/address.ts';
 import { errorOf } from '../support/stage.ts';
 
 describe('log/address', () => {
@@ -28,4 +28,13 @@ describe('log/address', () => {
       expect((await errorOf(() => parseAddress(text))).code).to.equal('usage/arguments');
     });
   }
+
+  it('takes the step of an address or a range beside it, and refuses both', async () => {
+    const range = { from: 2, to: 5 };
+    expect(stepsOfAddress({ run: 'r', step: 3 })).to.deep.equal({ from: 3, to: 3 });
+    expect(stepsOfAddress({ run: 'r' }, range)).to.equal(range);
+    expect(() => stepsOfAddress({ run: 'r', step: 3 }, range)).to.throw(
+      /r@3 names a step, and the steps 2 to 5/,
+    );
+  });
 });

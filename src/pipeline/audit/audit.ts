@@ -1,7 +1,7 @@
 import { type Batch, columnOf, takeRows } from '../../core/batch.ts';
 import { RlevError } from '../../core/errors.ts';
 import type { Catalogue, Scope } from '../../core/stage.ts';
-import { onlyStep, parseAddress, type StepRange } from '../../log/address.ts';
+import { parseAddress, type StepRange, stepsOfAddress } from '../../log/address.ts';
 import type { AuditSummary } from '../../report/audit.ts';
 import type { Cohort } from '../../streams/cohort.ts';
 import { cancellable } from '../cancellable.ts';
@@ -60,7 +60,7 @@ export function audit(run: string, options: AuditOptions): Promise<AuditResult> 
 
 async function auditOnce(run: string, options: AuditOptions, signal: AbortSignal): Promise<AuditResult> {
   const address = parseAddress(run);
-  const steps = options.steps ?? onlyStep(address.step) ?? { from: 0, to: Number.MAX_SAFE_INTEGER };
+  const steps = stepsOfAddress(address, options.steps) ?? { from: 0, to: Number.MAX_SAFE_INTEGER };
   const notice = options.notice ?? (() => undefined);
   const { sample = 500, seed = 0, examples = 5 } = options;
   const recording = await openRecording(address.run, options.catalogue, options.scope ?? address.scope);

@@ -1,7 +1,7 @@
 import { columnOf } from '../../core/batch.ts';
 import type { ColumnName } from '../../core/columns.ts';
 import { RlevError } from '../../core/errors.ts';
-import { onlyStep, parseAddress } from '../../log/address.ts';
+import { parseAddress, stepsOfAddress } from '../../log/address.ts';
 import { cohortsOf } from '../../log/join.ts';
 import { ColumnDiffs, type ColumnsDiff } from '../../report/column-diff.ts';
 import type { Cohort } from '../../streams/cohort.ts';
@@ -53,7 +53,7 @@ async function compareOn(
 ): Promise<PipelineDiff> {
   const { signal } = options;
   const address = parseAddress(run);
-  const range = options.steps ?? onlyStep(address.step);
+  const range = stepsOfAddress(address, options.steps);
   const recording = await openRecording(address.run, options.catalogue);
   const open: Replayer[] = [];
   try {

@@ -2,7 +2,7 @@ import { type Batch, batchOf, columnOf, stackRows } from '../../core/batch.ts';
 import type { ColumnName } from '../../core/columns.ts';
 import { RlevError } from '../../core/errors.ts';
 import type { Catalogue, Scope } from '../../core/stage.ts';
-import { type Address, onlyStep, parseAddress, type StepRange } from '../../log/address.ts';
+import { type Address, parseAddress, type StepRange, stepsOfAddress } from '../../log/address.ts';
 import type { EventLog, JournalEntry } from '../../log/event-log.ts';
 import { cohortsOf, promptRowOf, type RecordedCohort } from '../../log/join.ts';
 import { headerDifferences } from '../../log/origin.ts';
@@ -51,7 +51,7 @@ export interface DiffOptions {
  */
 export async function diffRuns(a: string, b: string, options: DiffOptions): Promise<RunDiff> {
   const [one, other] = [parseAddress(a), parseAddress(b)];
-  const steps = options.steps ?? sameStep(one, other);
+  const steps = sameSteps(one, other, options.steps);
   const left = await openRecording(one.run, options.catalogue);
   try {
     const right = await openRecording(other.run, options.catalogue);
@@ -66,10 +66,12 @@ export async function diffRuns(a: string, b: string, options: DiffOptions): Prom
   }
 }
 
-/** The one step that two addresses name. */
-function sameStep(one: Address, other: Address): StepRange | undefined {
+/** The steps of both runs that are compared. */
+function sameSteps(one: Address, other: Address, range: StepRange | undefined): StepRange | undefined {
   const [step, another] = new Set([one, other].flatMap((address) => address.step ?? []));
-  if (another === undefined) return onlyStep(step);
+  if (another === undefined) {
+    return stepsOfAddress({ run: one.run, ...(step !== undefined && { step }) }, range);
+  }
   throw new RlevError({
     code: 'usage/arguments',
     message: `A comparison is of the same steps of both runs, not of ${step} with ${another}.`,

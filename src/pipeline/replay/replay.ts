@@ -1,7 +1,7 @@
 import { basename, relative, resolve as resolvePath } from 'node:path';
 import { RlevError } from '../../core/errors.ts';
 import { type Catalogue, changePolicy, type Scope } from '../../core/stage.ts';
-import { onlyStep, parseAddress, type StepRange } from '../../log/address.ts';
+import { parseAddress, type StepRange, stepsOfAddress } from '../../log/address.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import { canonicalJson, sha256 } from '../../log/identity.ts';
 import { cohortsOf, type RecordedCohort } from '../../log/join.ts';
@@ -84,7 +84,7 @@ export function replay(run: string, options: ReplayOptions): Promise<ReplayResul
 
 async function replayUnder(signal: AbortSignal, run: string, options: ReplayOptions): Promise<ReplayResult> {
   const address = parseAddress(run);
-  const steps = options.steps ?? onlyStep(address.step) ?? { from: 0, to: Number.MAX_SAFE_INTEGER };
+  const steps = stepsOfAddress(address, options.steps) ?? { from: 0, to: Number.MAX_SAFE_INTEGER };
   const scope = options.scope ?? address.scope;
   const recording = await openRecording(address.run, options.catalogue, scope);
   let replayer: Replayer | undefined;
