@@ -10,6 +10,7 @@ import { type ExportFormat, exportFormats } from '../log/export.ts';
 import { openRun } from '../log/run-directory.ts';
 import { parseRows, selectBatches } from '../log/select-batches.ts';
 import { batchTable } from '../report/batch-table.ts';
+import { counted } from '../report/format.ts';
 import { print } from './print.ts';
 
 interface CatArguments {
@@ -43,7 +44,7 @@ export const logCatCommand: CommandModule<object, CatArguments> = {
       .example('$0 log cat runs/rlev@12/reward --columns prompt,response,reward', '')
       .example('$0 log cat runs/rlev@12/verify -o fixtures/verified.arrow', '') as never,
   async handler({ address, columns, rows, output, ...args }) {
-    const format = args.format ?? formats.find((f) => output?.endsWith(`.${f}`)) ?? 'table';
+    const format = args.format ?? formatOf(output);
     if (!output && process.stdout.isTTY && (format === 'arrow' || format === 'parquet')) {
       throw new RlevError({
         code: 'usage/arguments',
@@ -54,6 +55,8 @@ export const logCatCommand: CommandModule<object, CatArguments> = {
     const { run, ...what } = parseAddress(address);
     const range = rows === undefined ? (format === 'table' ? tableRows : undefined) : parseRows(rows);
     const names = columns?.split(',').map((name) => name.trim());
+    const unkept = new Set<string>();
+    let written = 0;
     const log = await openRun(run, { write: false });
     try {
       const batches = selectBatches(log, what, {
@@ -61,13 +64,48 @@ export const logCatCommand: CommandModule<object, CatArguments> = {
         ...(range && { rows: range }),
         leftOut: (step, stage) =>
           process.stderr.write(`step ${step} is left out: it came no further than ${stage}\n`),
+        notKept: (stage) => unkept.add(stage),
       });
-      await save(format === 'table' ? asTable(batches) : exportFormats[format](batches), output);
+      const all = counting(batches, (rows) => {
+        written += rows;
+      });
+      await save(format === 'table' ? asTable(all) : exportFormats[format](all), output);
     } finally {
       await log.close();
     }
+    if (unkept.size > 0) {
+      const stages = [...unkept].join(', ');
+      process.stderr.write(
+        `without the columns of ${stages}, which were not kept: rlev replay ${run} computes them again\n`,
+      );
+    }
+    if (output !== undefined) process.stderr.write(`written to ${output}, ${counted(written, 'row')}\n`);
   },
 };
+
+/** The format that a file's name ends in; a table where no file is named. @throws RlevError `usage/arguments` */
+function formatOf(output: string | undefined): (typeof formats)[number] {
+  if (output === undefined) return 'table';
+  const format = formats.find((f) => output.toLowerCase().endsWith(`.${f}`));
+  if (format) return format;
+  const endings = Object.keys(exportFormats).map((f) => `.${f}`);
+  throw new RlevError({
+    code: 'usage/arguments',
+    message: `The name of ${output} does not say what is to be written.`,
+    value: output,
+    help: `Let it end in ${endings.slice(0, -1).join(', ')} or ${endings.at(-1)}, or name one with --format: ${formats.join(', ')}.`,
+  });
+}
+
+async function* counting(
+  batches: AsyncIterable<Batch>,
+  count: (rows: number) => void,
+): AsyncGenerator<Batch> {
+  for await (const batch of batches) {
+    count(batch.numRows);
+    yield batch;
+  }
+}
 
 async function* asTable(batches: AsyncIterable<Batch>): AsyncGenerator<string> {
   const all: Batch[] = [];

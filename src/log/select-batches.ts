@@ -11,6 +11,8 @@ export interface SelectOptions {
   readonly rows?: { readonly first: number; readonly last: number };
   /** Told of a step that is left out, and the stage at which it stopped, or is just now. */
   leftOut?(step: number, stage: string): void;
+  /** Told of a stage, once a step, whose columns all columns lack because they were not kept. */
+  notKept?(stage: string): void;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface SelectOptions {
 export async function* selectBatches(
   log: EventLog,
   { step, scope, stage }: Omit<Address, 'run'>,
-  { columns, rows, leftOut }: SelectOptions = {},
+  { columns, rows, leftOut, notKept }: SelectOptions = {},
 ): AsyncGenerator<Batch> {
   const { first = 0, last = Number.POSITIVE_INFINITY } = rows ?? {};
   let at = 0;
@@ -38,6 +40,7 @@ export async function* selectBatches(
       continue;
     }
     const batch = await batchOfCohort(log, cohort, stage, columns);
+    if (stage === undefined && !columns) for (const name of unkeptOf(cohort)) notKept?.(name);
     const from = Math.max(0, first - at);
     const to = Math.min(batch.numRows, last - at + 1);
     at += batch.numRows;
@@ -49,6 +52,12 @@ export async function* selectBatches(
       );
     if (at > last) return;
   }
+}
+
+function unkeptOf({ entries }: RecordedCohort): Set<string> {
+  return new Set(
+    entries.flatMap(({ kind, segment, key }) => (kind === 'columns' && !segment ? key.stage : [])),
+  );
 }
 
 /** The last stage before an update, and whether it asks for no other round. */

@@ -52,9 +52,20 @@ describe('rlev log', () => {
     expect([...columnOf(await loadBatch(file), 'correct')]).to.have.length(8);
   });
 
+  it('cat refuses a file whose name says no format, and leaves what is there', async () => {
+    for (const name of ['x.yaml', 'x.xlsx', 'x']) {
+      const file = join(folder, name);
+      await writeFile(file, 'mine');
+      const { code, err } = await log('cat', `${recording}@1/reward`, '-o', file);
+      expect(code).to.equal(2);
+      expect(err).to.include('end in .jsonl, .csv, .arrow or .parquet');
+      expect(await readFile(file, 'utf8')).to.equal('mine');
+    }
+  });
+
   it('cat says where it cannot write', async () => {
     for (const output of [join(folder, 'no', 'such.csv'), folder]) {
-      const { code, err } = await log('cat', `${recording}@1/reward`, '-o', output);
+      const { code, err } = await log('cat', `${recording}@1/reward`, '--format', 'csv', '-o', output);
       expect(code).to.equal(2);
       expect(err).to.include(`usage/arguments: ${output} cannot be written: `);
     }
@@ -78,6 +89,7 @@ describe('rlev log', () => {
     const verified = await log('verify', run);
     expect(verified.code).to.equal(1);
     expect(verified.out).to.match(/value\.0001\.arrows: run\/corrupt: .* \(byte \d+\)/);
+    expect(verified.out).to.include(`rlev log repair ${run}\n`);
 
     const unasked = await log('repair', run);
     expect(unasked.code).to.equal(2);

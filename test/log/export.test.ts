@@ -133,6 +133,17 @@ describe('log/select-batches', () => {
     return found;
   };
 
+  it('tells which stages a whole run comes without, because their columns were not kept', async () => {
+    const lean = await createRun('/lean', origin, pipeline, { files: new FakeFiles() });
+    await lean.append(columnsDraft(0));
+    await lean.append(columnsDraft(0, { key: { ...columnsDraft(0).key, stage: 'verify' }, keep: false }));
+    const told: string[] = [];
+    const notKept = (stage: string): void => void told.push(stage);
+    for await (const batch of selectBatches(lean, { scope: 'train' }, { notKept }))
+      expect(batch.numRows).to.equal(4);
+    expect(told).to.deep.equal(['verify']);
+  });
+
   it('gives all steps, one, or the columns of one stage', async () => {
     expect(await rewards({})).to.deep.equal([0, 1, 2, 3, 10, 11, 12, 13, 20, 21, 22, 23]);
     expect(await rewards({ step: 1 })).to.deep.equal([10, 11, 12, 13]);
