@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
-import { extname } from 'node:path';
+import { dirname, extname } from 'node:path';
 import { promisify } from 'node:util';
 import type { TopLevelSpec } from 'vega-lite';
 import { RlevError, show } from '../core/errors.ts';
@@ -70,10 +70,14 @@ async function write(file: string, text: string): Promise<void> {
   try {
     await writeFile(file, text);
   } catch (cause) {
+    const absent = (cause as NodeJS.ErrnoException).code === 'ENOENT';
     throw new RlevError({
       code: 'run/io',
-      message: `${file} cannot be written: ${(cause as Error).message}`,
+      message: absent
+        ? `${file} cannot be written: there is no folder ${dirname(file)}.`
+        : `${file} cannot be written: ${(cause as Error).message}`,
       value: file,
+      help: 'Name another file with -o, in a folder that is there.',
       cause,
     });
   }

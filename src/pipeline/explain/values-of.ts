@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { extname, resolve as resolvePath } from 'node:path';
 import { RlevError } from '../../core/errors.ts';
 import type { Policy } from '../../core/services.ts';
@@ -124,6 +125,22 @@ async function ofData(file: string, options: FileValuesOptions): Promise<FileVal
       code: 'usage/arguments',
       message: `${file} is neither a pipeline (.yaml) nor a file of questions (.jsonl, .csv).`,
       value: file,
+    });
+  }
+  if (options.set && options.set.length > 0) {
+    throw new RlevError({
+      code: 'usage/arguments',
+      message: `--set is for a pipeline; ${file} has no keys to override.`,
+      value: options.set,
+      help: 'What a column is worth: --column data.money --normalise max, and --alpha 20.',
+    });
+  }
+  if (!existsSync(file)) {
+    throw new RlevError({
+      code: 'data/missing-file',
+      message: `There is no file ${file}.`,
+      value: file,
+      help: 'Paths are relative to the working directory.',
     });
   }
   const { alpha, column, normalise, notice } = options;

@@ -31,6 +31,14 @@ describe('the values of a file', () => {
     expect(scale!.formula).to.equal('1 + min(10 v, 1)');
   });
 
+  it('are of a data file that is there, and has no keys to override', async () => {
+    const gone = await errorOf(() => valuesOf('nothere.jsonl', options()), 'data/missing-file');
+    expect(gone.message).to.include('There is no file nothere.jsonl.').and.not.to.include('--column');
+    const set = ['stages.value.use=value/shuffled'];
+    const error = await errorOf(() => valuesOf(tickets(), options({ set })), 'usage/arguments');
+    expect(error.message).to.include('--set is for a pipeline');
+  });
+
   it('need the tokenizer of the policy, and no weights, for a chat template', async () => {
     const set = ['stages.prompts.chat=true'];
     // it is asked, and has none
