@@ -26,7 +26,13 @@ export const newCommand: CommandModule<object, NewArguments> = {
       .example('$0 new stage stages/length-bonus', '') as never,
   async handler({ what, name }) {
     const files = what === 'pipeline' ? await newPipeline(name) : await newStage(name);
-    const next = what === 'pipeline' ? `npx rlev lint ${files[0]}` : `node --test ${files[1]}`;
+    const next =
+      what === 'pipeline' ? `npx rlev lint ${quoted(files[0]!)}` : `node --test ${quoted(files[1]!)}`;
     process.stdout.write(`${files.map((file) => `${file}\n`).join('')}next: ${next}\n`);
   },
 };
+
+/** A path as a shell takes it. */
+function quoted(path: string): string {
+  return /^[\w./@%+:,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve as resolvePath } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { RlevError } from '../../core/errors.ts';
+import { RlevError, reasonOf } from '../../core/errors.ts';
 
 /** Folder of the package, with its fixtures and its schema. */
 const packageFolder = fileURLToPath(new URL('../../../', import.meta.url));
@@ -13,7 +13,7 @@ const packageFolder = fileURLToPath(new URL('../../../', import.meta.url));
  *
  * @param path where it goes; the last part is its name, `.yaml` may be left out
  * @returns the files written, the pipeline first
- * @throws RlevError `usage/arguments` where one of them is there already
+ * @throws RlevError `usage/arguments` where one of them is there already, or cannot be written
  */
 export async function newPipeline(path: string): Promise<string[]> {
   const stem = path.replace(/\.ya?ml$/, '');
@@ -81,8 +81,18 @@ async function writeAll(files: readonly (readonly [string, string])[]): Promise<
     });
   }
   for (const [file, text] of files) {
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, text);
+    try {
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, text);
+    } catch (cause) {
+      throw new RlevError({
+        code: 'usage/arguments',
+        message: `${file} cannot be written: ${reasonOf(cause)}`,
+        value: file,
+        help: 'Take another folder: one that is there, or can be made.',
+        cause,
+      });
+    }
   }
   return files.map(([file]) => file);
 }

@@ -26,6 +26,11 @@ describe('rlev new', () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
+  it('refuses a folder that is a file', async () => {
+    const error = await newPipeline(join(folder, 'package.json/mine')).catch((e: unknown) => e);
+    expect(error).to.have.property('code', 'usage/arguments');
+  });
+
   it('begins a pipeline in which lint finds nothing, and whose tests pass', async () => {
     const [file] = await newPipeline(join(folder, 'experiments/mine'));
     expect(await lint(file!, { catalogue: builtInStages })).to.deep.equal([]);
