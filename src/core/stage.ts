@@ -130,6 +130,8 @@ export interface Surroundings {
   readonly inFlight: number;
   /** How responses are sampled to train on; absent where none are. */
   readonly sampling?: (SamplingOptions & { readonly samples: number }) | undefined;
+  /** Prompts of a round of a step; absent where the source does not say. */
+  readonly prompts?: number | undefined;
   /** Questions of the training data; absent where they were not read. */
   readonly questions?: number | undefined;
 }
@@ -163,6 +165,8 @@ export interface PartDefinition {
 export interface SourceDefinition<P = unknown, A extends ColumnName = ColumnName> extends Described<P> {
   readonly kind: 'source';
   adds(params: P): readonly A[];
+  /** Prompts of a round of a step, or all that the data have. */
+  prompts?(params: P): number | 'all';
   create(params: P, setup: StageSetup): SourceStage<A> | Promise<SourceStage<A>>;
 }
 

@@ -15,11 +15,14 @@ const severities: Record<Remark['code'], Severity> = {
 export const ownRemarks: Rule = ({ pipeline, parts, data }) => {
   const { stages, run } = pipeline;
   if (!changePolicy(stages)) return [];
+  const questions = data?.dataset.batch.numRows;
+  const prompts = stages.map(promptsOf).find((n) => n !== undefined);
   const around: Surroundings = {
     steps: run.steps,
     inFlight: run.inFlight,
     sampling: stages.map(samplingOf).find((sampling) => sampling !== undefined),
-    questions: data?.dataset.batch.numRows,
+    prompts: prompts === 'all' ? questions : prompts,
+    questions,
   };
   return [
     ...stages.flatMap((stage) =>
@@ -49,4 +52,8 @@ function placed(
 
 function samplingOf({ definition, params }: PlacedStage): Surroundings['sampling'] {
   return definition.kind === 'map' ? definition.sampling?.(params) : undefined;
+}
+
+function promptsOf({ definition, params }: PlacedStage): number | 'all' | undefined {
+  return definition.kind === 'source' ? definition.prompts?.(params) : undefined;
 }

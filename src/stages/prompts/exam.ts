@@ -62,6 +62,7 @@ export const exam = defineSource({
   example: 'prompts: { use: prompts/exam, file: questions.jsonl, template: "{question}\\n", perStep: 32 }',
   params,
   adds: () => added,
+  prompts: ({ perStep }) => perStep,
   remarks: ({ perStep }, { questions = Infinity }) =>
     perStep !== 'all' && perStep > questions
       ? [

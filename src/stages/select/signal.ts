@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineSelect } from '../../core/stage.ts';
+import { defineSelect, type Remark } from '../../core/stage.ts';
 import { groupRows } from '../advantage/groups.ts';
 
 /**
@@ -51,18 +51,28 @@ export const signal = defineSelect({
   }),
   needs: () => ['row_id', 'group', 'correct'],
   rounds: ({ refill }) => refill?.rounds ?? 1,
-  remarks: (_, { sampling }) =>
-    sampling?.samples === 1
-      ? [
-          {
-            code: 'setting/doubtful',
-            parameter: [],
-            message:
-              'A prompt with a single response has nothing to tell apart: every one is dropped, and no step updates the policy.',
-            help: 'Sample several responses (samples: 8), or leave this stage out.',
-          },
-        ]
-      : [],
+  remarks: ({ refill }, { sampling, prompts = Infinity }) => {
+    const remarks: Remark[] = [];
+    if (sampling?.samples === 1) {
+      remarks.push({
+        code: 'setting/doubtful',
+        parameter: [],
+        message:
+          'A prompt with a single response has nothing to tell apart: every one is dropped, and no step updates the policy.',
+        help: 'Sample several responses (samples: 8), or leave this stage out.',
+      });
+    }
+    if (refill && refill.groups > prompts * refill.rounds) {
+      const { groups, rounds } = refill;
+      remarks.push({
+        code: 'setting/never',
+        parameter: ['refill', 'groups'],
+        message: `A step is to have ${groups} prompts with signal, and ${rounds} rounds of ${prompts} bring ${prompts * rounds} at most: it never has.`,
+        help: `Set groups: to ${prompts} or so, or raise rounds: or the prompts of a step.`,
+      });
+    }
+    return remarks;
+  },
   create: ({ refill }, { notice }) => ({
     run: ({ row_id, group, correct }, { step, round }) => {
       const rows = rowsWithSignal(correct, group, refill?.groups);

@@ -66,6 +66,11 @@ describe('what lint says of settings', () => {
       /^p\.yaml:10:47 warning setting\/never The penalty begins behind 8 tokens .* cut at 6/,
     ],
     [
+      'a refill that its rounds cannot bring',
+      changed(inFront('signal: { use: select/signal, refill: { groups: 25, rounds: 3 } }')),
+      /^p\.yaml:10:51 warning setting\/never .* 25 prompts with signal, and 3 rounds of 8 bring 24 at most/,
+    ],
+    [
       'a filter for signal with one response to a prompt',
       changed(
         ['samples: 2', 'samples: 1'],
@@ -127,6 +132,15 @@ describe('what lint says of settings', () => {
     );
     const found = await linted(text);
     expect(found.join('\n')).to.match(/^p\.yaml:11:35 warning setting\/doubtful Taken off the reward, k2/m);
+  });
+
+  it('finds a refill that rounds of all questions cannot bring', async () => {
+    const text = changed(
+      ['perStep: 8', 'perStep: all'],
+      inFront('signal: { use: select/signal, refill: { groups: 999, rounds: 2 } }'),
+    );
+    const found = await linted(text.replaceAll('../fixtures', 'fixtures'), false);
+    expect(found.join('\n')).to.match(/setting\/never .* 2 rounds of \d+ bring/);
   });
 
   it('finds more prompts a step than the data have, where that is said', async () => {
