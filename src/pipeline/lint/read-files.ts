@@ -69,8 +69,14 @@ export async function readFiles(
           note(error, stage.place);
         }
       }
-      const dataset = await prepare(wired, note);
-      if (scope === 'train' && dataset) training = { dataset, values: await questionValues(wired, dataset) };
+      const failed = new Set<WiredStage>();
+      const dataset = await prepare(wired, (stage, error) => {
+        failed.add(stage);
+        note(error, stage.place);
+      });
+      if (scope === 'train' && dataset) {
+        training = { dataset, values: await questionValues(wired, failed, dataset) };
+      }
     } finally {
       await Promise.allSettled(wired.map(async ({ stage }) => stage.close?.()));
     }
@@ -131,32 +137,36 @@ function noteFiles(error: unknown, place: Finding['place'], note: Note): void {
   }
 }
 
-async function prepare(wired: readonly WiredStage[], note: Note): Promise<Dataset | undefined> {
+async function prepare(
+  wired: readonly WiredStage[],
+  fail: (stage: WiredStage, error: unknown) => void,
+): Promise<Dataset | undefined> {
   const [first] = wired;
   if (first?.definition.kind !== 'source') return undefined;
   try {
     const dataset = await (first.stage as SourceStage).dataset();
-    for (const { stage, place } of wired) {
+    for (const each of wired) {
       try {
-        await stage.prepare?.(dataset);
+        await each.stage.prepare?.(dataset);
       } catch (error) {
-        note(error, place);
+        fail(each, error);
       }
     }
     return dataset;
   } catch (error) {
-    note(error, first.place);
+    fail(first, error);
     return undefined;
   }
 }
 
-/** v(x) of each question, where the stage that gives it in the end reads nothing but the questions. */
+/** v(x) of each question, where the stage that gives it in the end is ready and reads nothing but the questions. */
 async function questionValues(
   wired: readonly WiredStage[],
+  failed: ReadonlySet<WiredStage>,
   dataset: Dataset,
 ): Promise<Float64Array | undefined> {
   const added = wired.findLast((stage) => columnsOf(stage).adds.includes('value'));
-  if (added?.definition.kind !== 'map') return undefined;
+  if (added?.definition.kind !== 'map' || failed.has(added)) return undefined;
   try {
     return await valuesOver(
       { ...added, definition: added.definition, stage: added.stage as MapStage },

@@ -298,7 +298,9 @@ describe('lint of values', () => {
     const labels = good
       .replace(/evaluate:[\s\S]*/, '')
       .replace('value/points', 'value/difficulty, column: points, values: { 1: 0.1 }');
-    const [label] = await lintText(labels, 'pipelines/p.yaml', { catalogue: builtInStages });
+    const unlabelled = await lintText(labels, 'pipelines/p.yaml', { catalogue: builtInStages });
+    expect(unlabelled.map((f) => f.message).join('\n')).to.not.contain('NaN');
+    const [label] = unlabelled;
     expect(label).to.deep.include({ code: 'data/value' });
     expect(label!.place).to.include({ file: 'fixtures/exams/smoke.jsonl' });
     const own = catalogueOf([
