@@ -1,7 +1,10 @@
+import { columnsOf } from '../pipeline/file/flow.ts';
 import type { Pipeline } from '../pipeline/file/resolve.ts';
+import type { PlacedStage } from '../pipeline/file/resolve-stage.ts';
 import type { RunResult } from '../pipeline/run/run.ts';
 import { type Comparison, compare, type Summary, summarize } from '../report/statistics.ts';
 import { comparisonTable, summaryTable } from '../report/table.ts';
+import { builtInStages } from '../stages/catalogue.ts';
 
 /** First and last evaluation of each branch. */
 function endsOf(
@@ -53,12 +56,24 @@ export function closing(pipeline: Pipeline, result: RunResult): string {
   if (result.checkpoint) {
     lines.push(`trained policy: ${result.checkpoint} (a Hugging Face directory)`);
     const estimator = pipeline.stages.find(({ definition: d }) => d.kind === 'map' && d.dividesBy);
-    const other = estimator?.use === 'advantage/rloo' ? 'advantage/reinforce++' : 'advantage/rloo';
+    const other = estimator && otherThan(estimator, pipeline);
     lines.push(
-      `next, grade it on questions of your own${estimator ? ', or train with another estimator' : ''}:`,
+      `next, grade it on questions of your own${other ? ', or train with another estimator' : ''}:`,
       `  npx rlev eval --policy ${result.checkpoint} --data QUESTIONS.jsonl`,
     );
-    if (estimator) lines.push(`  npx rlev train ${pipeline.file} --set stages.${estimator.id}.use=${other}`);
+    if (other) lines.push(`  npx rlev train ${pipeline.file} --set stages.${estimator.id}.use=${other}`);
   }
   return [...tables, ...lines].join('\n');
+}
+
+/** Another estimator that gives all columns of this one which some stage reads; a critic's `returns` not all give. */
+function otherThan(estimator: PlacedStage, { stages }: Pipeline): string | undefined {
+  const read = new Set(stages.flatMap((stage) => columnsOf(stage).needs));
+  const given = columnsOf(estimator).adds.filter((name) => read.has(name));
+  return ['advantage/rloo', 'advantage/reinforce++'].find((use) => {
+    const definition = builtInStages.get(use);
+    const adds: readonly string[] =
+      definition?.kind === 'map' ? definition.adds(definition.params.parse({})) : [];
+    return use !== estimator.use && given.every((name) => adds.includes(name));
+  });
 }

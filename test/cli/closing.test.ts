@@ -16,6 +16,11 @@ describe('what is said at the end of a run', () => {
     });
   }
 
+  it('names no estimator that gives no returns to a critic which is trained on them', async () => {
+    const text = closing(await load('pipelines/ppo.yaml'), result);
+    expect(text).to.include('rlev eval --policy').and.to.not.include('--set').and.to.not.include('estimator');
+  });
+
   it('names no estimator where the pipeline has none', async () => {
     const text = closing(await load('pipelines/sft.yaml'), result);
     expect(text).to.include('rlev eval --policy runs/a/checkpoints/000001').and.to.not.include('--set');
