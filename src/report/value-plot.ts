@@ -1,5 +1,5 @@
 import type { ValueScale } from '../core/stage.ts';
-import { fixed } from './format.ts';
+import { fixed, plainNumber } from './format.ts';
 import type { Bin, Histogram } from './histogram.ts';
 import type { Plot } from './plot.ts';
 import type { ValueReport } from './value-report.ts';
@@ -10,6 +10,13 @@ const told = '#4c78a8';
 const clipped = '#f58518';
 const below = 'told apart by s(x)';
 const atTop = 'at its top';
+
+/** The thinnest bar that is still seen, and the thickest, in pixels. */
+const thinnest = 5;
+const thickest = 50;
+/** Nearest that labels of single numbers may stand, in pixels. */
+const labelled = 34;
+const farApart = 20;
 
 /** A bar of the picture: where it begins and ends, and of which questions it is. */
 interface Bar {
@@ -28,7 +35,7 @@ interface Bar {
 export function valuePlot(report: ValueReport, scale: ValueScale | undefined, title: string): Plot {
   const { histogram, scale_histogram, saturation } = report;
   const anyClipped = (saturation?.saturated ?? 0) > 0;
-  const axis = axisOf(histogram);
+  const axis = axisOf(histogram, report.values.median);
   const bars = histogram.bins.flatMap((bin): Bar[] => [
     { ...placed(bin, histogram), count: bin.count - bin.saturated, kind: below },
     { ...placed(bin, histogram), count: bin.saturated, kind: atTop },
@@ -45,7 +52,10 @@ export function valuePlot(report: ValueReport, scale: ValueScale | undefined, ti
         { ...at, count: above, kind: atTop },
       ];
     });
-    panels.push(curvePanel(report, scale, axis), barPanel(scaleBars, 's(x)', axisOf(scale_histogram), false));
+    panels.push(
+      curvePanel(report, scale, axis),
+      barPanel(scaleBars, 's(x)', axisOf(scale_histogram, Infinity), false),
+    );
   }
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
@@ -82,22 +92,39 @@ function barPanel(bars: readonly Bar[], title: string, axis: Axis, legend: boole
     width,
     height: 150,
     data: { values: bars.filter(({ count }) => count > 0) },
-    mark: { type: 'bar', stroke: 'white', strokeWidth: 0.5 },
+    mark:
+      axis.bar === undefined
+        ? { type: 'bar', stroke: 'white', strokeWidth: 0.5 }
+        : { type: 'bar', size: axis.bar, stroke: 'white', strokeWidth: 0.5 },
     encoding: {
-      x: { field: 'from', type: 'quantitative', bin: 'binned', title, scale: axis.scale, axis: axis.ticks },
-      x2: { field: 'to' },
-      y: { field: 'count', type: 'quantitative', title: 'questions', stack: 'zero', axis: { tickCount: 5 } },
+      x: {
+        field: 'from',
+        type: 'quantitative',
+        title,
+        scale: axis.scale,
+        axis: axis.ticks,
+        ...(axis.bar === undefined && { bin: 'binned' }),
+      },
+      ...(axis.bar === undefined && { x2: { field: 'to' } }),
+      y: {
+        field: 'count',
+        type: 'quantitative',
+        title: 'questions',
+        stack: 'zero',
+        axis: { tickCount: 5, tickMinStep: 1, format: ',d' },
+      },
       color: {
         field: 'kind',
         type: 'nominal',
         title: null,
         scale: { domain: [below, atTop], range: [told, clipped] },
-        legend: legend ? { orient: 'top', direction: 'horizontal', offset: 2 } : null,
+        legend: legend ? { orient: 'top', direction: 'horizontal', offset: 6 } : null,
       },
     },
   };
 }
 
+/** The quartiles stand in a line above the curve: beside their points, labels of near ones would lie on each other. */
 function curvePanel({ values, saturation }: ValueReport, scale: ValueScale, axis: Axis): object {
   const { domain, constant } = axis.scale;
   const [from, to] = domain;
@@ -105,12 +132,21 @@ function curvePanel({ values, saturation }: ValueReport, scale: ValueScale, axis
     const share = i / 200;
     return constant === undefined
       ? from + share * (to - from)
-      : constant * ((1 + to / constant) ** share - 1);
+      : constant * ((1 + from / constant) ** (1 - share) * (1 + to / constant) ** share - 1);
   };
   const curve = Array.from({ length: 201 }, (_, i) => ({ v: at(i), s: scale.of(at(i)) }));
+  const quartiles = [values.q25, values.median, values.q75];
   return {
     width,
     height: 130,
+    title: {
+      text: `points: 25%, median and 75% of the questions, at v(x) = ${quartiles.map(plainNumber).join(', ')}`,
+      anchor: 'start',
+      fontSize: 11,
+      fontWeight: 'normal',
+      color: '#333',
+      offset: 6,
+    },
     encoding: {
       x: { field: 'v', type: 'quantitative', title: 'v(x)', scale: axis.scale, axis: axis.ticks },
       y: {
@@ -124,28 +160,14 @@ function curvePanel({ values, saturation }: ValueReport, scale: ValueScale, axis
     layer: [
       { data: { values: curve }, mark: { type: 'line', color: told, strokeWidth: 2 } },
       {
-        data: {
-          values: [values.q25, values.median, values.q75].map((v, i) => ({
-            v,
-            s: scale.of(v),
-            label: ['25%', 'median', '75%'][i],
-          })),
+        data: { values: quartiles.map((v) => ({ v, s: scale.of(v) })) },
+        mark: {
+          type: 'point',
+          filled: true,
+          size: 45,
+          color: saturation!.saturated > 0 ? '#333' : told,
+          opacity: 1,
         },
-        layer: [
-          {
-            mark: {
-              type: 'point',
-              filled: true,
-              size: 45,
-              color: saturation!.saturated > 0 ? '#333' : told,
-              opacity: 1,
-            },
-          },
-          {
-            mark: { type: 'text', dy: 14, dx: 4, align: 'left', fontSize: 10, color: '#333' },
-            encoding: { text: { field: 'label' } },
-          },
-        ],
       },
     ],
   };
@@ -158,30 +180,57 @@ interface Axis {
     readonly constant?: number;
     readonly domain: readonly [number, number];
     readonly nice: false;
+    readonly zero: false;
+    /** Pixels left free at both ends. */
+    readonly padding: number;
   };
+  /** Width of the bars of single numbers, in pixels. */
+  readonly bar?: number;
   readonly ticks: { readonly values?: readonly number[]; readonly [property: string]: unknown };
 }
 
-function axisOf(histogram: Histogram): Axis {
+const ticks = {
+  grid: false,
+  labelExpr: "format(datum.value, abs(datum.value) < 1000 ? '.3~g' : ',.0f')",
+  labelOverlap: 'greedy',
+};
+
+function axisOf(histogram: Histogram, median: number): Axis {
   const { steps, bins } = histogram;
+  if (steps === 'each') return axisOfEach(bins, median);
   const bars = bins.map((bin) => placed(bin, histogram));
   const least = bars.reduce((a, { from }) => Math.min(a, from), Infinity);
   const most = bars.reduce((a, { to }) => Math.max(a, to), 0);
-  const ticks = { grid: false, format: '~g', labelOverlap: true };
-  if (steps === 'equal') return { scale: { type: 'linear', domain: [least, most], nice: false }, ticks };
-  const values = [...bins.map(({ from }) => from), ...(steps === 'factor' ? [most] : [])];
-  if (steps === 'each') {
-    return { scale: { type: 'linear', domain: [least, most], nice: false }, ticks: { ...ticks, values } };
-  }
+  const around = { nice: false, zero: false, padding: 4 } as const;
+  if (steps === 'equal') return { scale: { type: 'linear', domain: [least, most], ...around }, ticks };
   const constant = bins.find(({ from }) => from > 0)!.from;
-  return { scale: { type: 'symlog', constant, domain: [0, most], nice: false }, ticks: { ...ticks, values } };
+  const values = [...bins.map(({ from }) => from), most];
+  return { scale: { type: 'symlog', constant, domain: [0, most], ...around }, ticks: { ...ticks, values } };
 }
 
-/** Where a bar stands: that of a single number is as wide as the nearest two are apart, but a little. */
+/** Single numbers stand on a line, or, where the largest is far above the median, by about their logarithms. */
+function axisOfEach(bins: readonly Bin[], median: number): Axis {
+  const values = bins.map(({ from }) => from);
+  const [first, last] = [values[0]!, values.at(-1)!];
+  const constant = values.find((v) => v > 0) ?? 1;
+  const skewed = last > farApart * median && last > farApart * constant;
+  const at = skewed ? values.map((v) => Math.log1p(v / constant)) : values;
+  const range = at.at(-1)! - at[0]!;
+  const room = width - thickest - 8;
+  const gap = at.slice(1).reduce((least, v, i) => Math.min(least, ((v - at[i]!) / range) * room), Infinity);
+  const bar = Math.max(thinnest, Math.min(thickest, 0.8 * gap));
+  const around = { nice: false, zero: false, padding: bar / 2 + 4 } as const;
+  if (skewed) {
+    const scale = { type: 'symlog', constant, domain: [first, last], ...around } as const;
+    return { scale, bar, ticks: { ...ticks, values } };
+  }
+  const half = range > 0 ? 0 : 0.4 * (first || 1);
+  const scale = { type: 'linear', domain: [first - half, last + half], ...around } as const;
+  return { scale, bar, ticks: gap < labelled ? { ...ticks, tickCount: 8 } : { ...ticks, values } };
+}
+
+/** Where a bar stands: that of zero, beside bins by factors, has a place of its own. */
 function placed({ from, to }: Bin, { steps, bins }: Histogram): { from: number; to: number } {
-  if (from !== to) return { from, to };
-  if (steps === 'factor') return { from: 0, to: bins.find((bin) => bin.from > 0)!.from / 3 };
-  const gaps = bins.slice(1).map((bin, i) => bin.from - bins[i]!.from);
-  const half = 0.4 * (gaps.length > 0 ? gaps.reduce((a, b) => Math.min(a, b)) : from || 1);
-  return { from: from - half, to: from + half };
+  if (from !== to || steps !== 'factor') return { from, to };
+  return { from: 0, to: bins.find((bin) => bin.from > 0)!.from / 3 };
 }
