@@ -31,7 +31,10 @@ export const evalCommand: CommandModule<object, EvalArguments> = {
       .option('data', { type: 'string', demandOption: true, describe: 'questions, .jsonl or .csv' })
       .option('json', { type: 'boolean', default: false, describe: 'print JSON' })
       .option('template', { type: 'string', describe: 'prompt, default "{question}\\n"' })
-      .option('verify', { type: 'string', describe: 'verifier; default: by the form of each reference' })
+      .option('verify', {
+        type: 'string',
+        describe: 'verifier, ./own.js#judge for one of your own; default: by the form of each reference',
+      })
       .option('samples', { type: 'number', default: 1, describe: 'responses to each question' })
       .option('temperature', { type: 'number', default: 0, describe: '0 takes the most likely token' })
       .option('max-tokens', { type: 'number', default: 32, describe: 'longest response' })

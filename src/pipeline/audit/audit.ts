@@ -6,11 +6,12 @@ import type { AuditSummary } from '../../report/audit.ts';
 import type { Cohort } from '../../streams/cohort.ts';
 import { cancellable } from '../cancellable.ts';
 import type { ResolvedStage } from '../file/resolve.ts';
+import { isVerifier } from '../file/verifier.ts';
 import { openRecording, type Recording } from '../replay/recording.ts';
 import { openReplayer, type Replayer } from '../replay/replayer.ts';
 import { type Disagreement, Judged } from './judged.ts';
 import { draw, populationOf } from './population.ts';
-import { isVerifier, type Side, sidesOf, type Verifiers } from './sides.ts';
+import { type Side, sidesOf, type Verifiers } from './sides.ts';
 import { openVerdicts, type Verdicts, wholeCohorts } from './verdicts.ts';
 
 export interface AuditOptions extends Verifiers {

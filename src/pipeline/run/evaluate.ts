@@ -5,7 +5,8 @@ import type { Evaluation } from '../../report/evaluation.ts';
 import { recordNothing } from '../../streams/record.ts';
 import { runOnce } from '../../streams/training-loop.ts';
 import { cancellable } from '../cancellable.ts';
-import { resolvePipeline } from '../file/resolve.ts';
+import { inspectPipeline } from '../file/resolve.ts';
+import { type VerifierSpec, verifierOf } from '../file/verifier.ts';
 import { type Assembly, assemble } from './assemble.ts';
 import { evaluationOf } from './evaluation.ts';
 
@@ -16,7 +17,8 @@ export interface EvaluateOptions {
   /** Questions, JSONL or CSV. */
   readonly data: string;
   readonly template?: string;
-  readonly verify?: string;
+  /** By the form of each reference unless named: `verify/exact`, or one of one's own, `./judge.js#judge`. */
+  readonly verify?: VerifierSpec;
   readonly samples?: number;
   readonly temperature?: number;
   readonly maxTokens?: number;
@@ -42,7 +44,13 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
 }
 
 async function evaluateUnder(signal: AbortSignal, options: EvaluateOptions): Promise<Evaluation> {
-  const pipeline = resolvePipeline(
+  const named = options.verify ?? 'verify/auto';
+  const wrong: RlevError[] = [];
+  const verifier = await verifierOf('verify', named, options.catalogue, process.cwd()).catch((error) => {
+    if (!(error instanceof RlevError)) throw error;
+    wrong.push(...(error instanceof RlevErrors ? error.errors : [error]));
+  });
+  const { pipeline, errors } = inspectPipeline(
     stringify({
       rlev: 1,
       run: { steps: 1, seed: options.seed ?? 0 },
@@ -61,13 +69,18 @@ async function evaluateUnder(signal: AbortSignal, options: EvaluateOptions): Pro
           maxTokens: options.maxTokens ?? 32,
           ...(options.longPrompts && { longPrompts: options.longPrompts }),
         },
-        verify: { use: options.verify ?? 'verify/auto' },
+        verify: verifier ? { ...(verifier.params as object), use: verifier.use } : { use: 'verify/auto' },
         value: { use: 'value/points' },
       },
     }),
     madeUp,
-    { catalogue: options.catalogue },
+    {
+      catalogue: verifier
+        ? new Map(options.catalogue).set(verifier.use, verifier.definition)
+        : options.catalogue,
+    },
   );
+  if (!pipeline || wrong.length + errors.length > 0) throw new RlevErrors([...wrong, ...errors]);
   let assembly: Assembly | undefined;
   try {
     assembly = await assemble(pipeline, { notice: options.notice ?? (() => undefined), signal });
