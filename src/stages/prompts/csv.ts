@@ -1,9 +1,15 @@
 import { type CsvError, parse } from 'csv-parse/sync';
-import { RlevError } from '../../core/errors.ts';
+import { RlevError, show } from '../../core/errors.ts';
 import type { RawRecord } from './record.ts';
 
 /** Fields that are text whatever they look like. */
 const texts = new Set(['id', 'exam', 'question', 'solution', 'reference']);
+
+const separators = [
+  { sign: ';', name: 'semicolons' },
+  { sign: '\t', name: 'tabs' },
+  { sign: '|', name: 'bars' },
+];
 
 /**
  * The records of a CSV text (RFC 4180) whose first line names the fields. A cell that is empty is a field that is
@@ -14,6 +20,20 @@ const texts = new Set(['id', 'exam', 'question', 'solution', 'reference']);
  * @param report called with a `data/syntax` error where the text is no CSV
  */
 export function readCsv(text: string, file: string, report: (error: RlevError) => void): RawRecord[] {
+  const header = text.trimStart().split(/[\r\n]/, 1)[0]!;
+  const other = header.includes(',') ? undefined : separators.find(({ sign }) => header.includes(sign));
+  if (other) {
+    report(
+      new RlevError({
+        code: 'data/syntax',
+        message: `The names of the header line ${show(header)} seem to be separated by ${other.name}, and CSV takes commas.`,
+        value: header,
+        place: { file, line: text.slice(0, text.indexOf(header)).split(/\r\n?|\n/).length },
+        help: 'Save the file with commas between cells, and cells that hold one in double quotes.',
+      }),
+    );
+    return [];
+  }
   let rows: { record: Record<string, string>; info: { lines: number } }[];
   try {
     rows = parse(text.replace(/\r\n?/g, '\n'), {
@@ -22,16 +42,7 @@ export function readCsv(text: string, file: string, report: (error: RlevError) =
       skip_empty_lines: true,
     }) as unknown as typeof rows;
   } catch (cause) {
-    const { message, lines } = cause as CsvError & { lines?: number };
-    report(
-      new RlevError({
-        code: 'data/syntax',
-        message: 'This file is not CSV with a header line.',
-        place: { file, ...(lines !== undefined && { line: lines }) },
-        help: message,
-        cause,
-      }),
-    );
+    report(syntaxError(cause as CsvError & Partial<Failure>, file));
     return [];
   }
   const names = Object.keys(rows[0]?.record ?? {});
@@ -43,6 +54,39 @@ export function readCsv(text: string, file: string, report: (error: RlevError) =
     }
     const linesInside = Object.values(record).reduce((n, cell) => n + cell.split('\n').length - 1, 0);
     return { fields, place: { file, line: info.lines - linesInside } };
+  });
+}
+
+/** What csv-parse says of a line that it cannot take. */
+interface Failure {
+  readonly lines: number;
+  readonly columns: readonly { readonly name: string }[];
+  readonly record: readonly string[];
+}
+
+function syntaxError(cause: CsvError & Partial<Failure>, file: string): RlevError {
+  const { code, message, lines, columns, record } = cause;
+  const place = { file, ...(lines !== undefined && { line: lines }) };
+  if (code !== 'CSV_RECORD_INCONSISTENT_COLUMNS' || !columns || !record) {
+    return new RlevError({
+      code: 'data/syntax',
+      message: 'This file is not CSV with a header line.',
+      place,
+      help: message,
+      cause,
+    });
+  }
+  const [expected, found] = [columns.length, record.length];
+  return new RlevError({
+    code: 'data/syntax',
+    message: `This line has ${found} ${found === 1 ? 'cell' : 'cells'}, and the header line names ${expected} ${expected === 1 ? 'column' : 'columns'}: ${columns.map(({ name }) => name).join(', ')}.`,
+    value: found,
+    place,
+    help:
+      found < expected
+        ? 'Write a comma for every cell, also for an empty one: `1,,3`.'
+        : 'Put a cell that holds a comma in double quotes: `"a, b"`.',
+    cause,
   });
 }
 

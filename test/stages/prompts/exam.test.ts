@@ -301,6 +301,26 @@ describe('prompts/exam', () => {
       const error = await failure('id,question\n1,2\n1,2,3\n', {}, 'exam.csv');
       expect(error.code).to.equal('data/syntax');
       expect(error.place!.line).to.equal(3);
+      expect(error.message).to.contain('3 cells, and the header line names 2 columns: id, question');
+      expect(error.help).to.contain('double quotes');
+      const short = await failure('id,question,points\n1,2,3\n1\n', {}, 'exam.csv');
+      expect(short.message).to.contain('1 cell, and the header line names 3 columns');
+      expect(short.help).to.contain('a comma for every cell');
+    });
+
+    it('with another separator is one error that names it', async () => {
+      for (const [sign, name] of [
+        [';', 'semicolons'],
+        ['\t', 'tabs'],
+      ] as const) {
+        const rows = `${header}\n1,p,Q?,7,4,100,,,\n2,p,What. is it?,7,4,100,,,\n`.replaceAll(',', sign);
+        const error = await failure(rows, {}, 'exam.csv');
+        expect(error).to.include({ code: 'data/syntax' });
+        expect(error.place!.line).to.equal(1);
+        expect(error.message).to.contain(`separated by ${name}`);
+      }
+      const commas = `${header.replaceAll(',', ';')}\n1;p;"Well, then?";7;4;100;;;\n2;p;a, b;7;4;100;;;\n`;
+      expect((await failure(commas, {}, 'exam.csv')).message).to.contain('separated by semicolons');
     });
   });
 
