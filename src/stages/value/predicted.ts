@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { columnOf } from '../../core/batch.ts';
 import type { Columns } from '../../core/columns.ts';
+import { RlevError } from '../../core/errors.ts';
 import { permutation, randomKey } from '../../core/random.ts';
 import {
   type Dataset,
@@ -18,7 +19,7 @@ import type { Linear } from './ridge.ts';
 import { signalParts, signalSettings } from './signals.ts';
 import { mapOf, realValues, valueIn } from './stand-in.ts';
 import { loadState, saveState } from './state-file.ts';
-import { textRows, type Vocabulary, vocabularyOf } from './text-features.ts';
+import { type Coverage, coverageOf, textRows, type Vocabulary, vocabularyOf } from './text-features.ts';
 import { unprepared } from './unprepared.ts';
 
 const params = z.strictObject({
@@ -147,7 +148,20 @@ class PredictedValues implements MapStage<'prompt_id', 'value'> {
     const labelled = await readLabelled(setup.resolve(file), this.params, place);
     const predictor = await fitPredictor(labelled, this.params, setup.seed);
     setup.notice(goodnessSentence(predictor));
+    const coverage = coverageOf(texts, predictor.vocabulary);
+    if (coverage.unknownTexts === texts.length) {
+      throw new RlevError({
+        code: 'data/value',
+        message:
+          'No question of the data has a word, number or sign that is known from the labelled questions: nothing can be said of what it is worth.',
+        value: file,
+        place,
+        help: 'Label questions that are like those of the data, or take another stage for the value.',
+      });
+    }
     await this.take(predictor);
+    const unlike = unlikeSentence(coverage, [...this.values!.values()]);
+    if (unlike) setup.notice(unlike);
   }
 
   run({ prompt_id }: Columns<'prompt_id'>, { scope }: Pick<StageEvent, 'scope'>): Columns<'value'> {
@@ -194,4 +208,23 @@ function goodnessSentence({ n, r2, rankCorrelation }: Predictor): string {
   const rank = Number.isNaN(rankCorrelation) ? '' : `, rank correlation ${rankCorrelation.toFixed(2)}`;
   const verdict = r2 > 0 ? '' : '; the mean of the labels would do as well';
   return `value/predicted: R2 ${r2.toFixed(2)}${rank} on ${seen}, each predicted by a fit to the other ${folds - 1} of ${folds} parts${verdict}.`;
+}
+
+const fewKnown = 0.5;
+
+/** What makes predictions doubtful, however good they were on labelled questions: that the data are unlike these. */
+function unlikeSentence(
+  { unknownTexts, knownTerms }: Coverage,
+  values: readonly number[],
+): string | undefined {
+  const n = values.length.toLocaleString('en');
+  const zeros = values.filter((v) => v === 0).length;
+  if (unknownTexts === 0 && knownTerms >= fewKnown && zeros < values.length) return undefined;
+  const known = `${(100 * knownTerms).toFixed(0)}% of the words, numbers and signs of the ${n} questions to value are known from the labelled ones`;
+  const none = unknownTexts > 0 ? `, and none at all of ${unknownTexts.toLocaleString('en')} of them` : '';
+  const zero =
+    zeros > 0
+      ? `; ${zeros === values.length ? 'every one' : zeros.toLocaleString('en')} is predicted to be worth 0`
+      : '';
+  return `value/predicted: warning: ${known}${none}${zero}. R2 says nothing of questions that are unlike the labelled ones.`;
 }

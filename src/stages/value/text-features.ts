@@ -66,3 +66,25 @@ export function textRows(texts: readonly string[], { terms, weights }: Vocabular
     };
   });
 }
+
+/** How much of texts a vocabulary knows. */
+export interface Coverage {
+  /** Texts without any known term. */
+  readonly unknownTexts: number;
+  /** Share of all terms of all texts that are known, 0 to 1. */
+  readonly knownTerms: number;
+}
+
+/** How much of texts a vocabulary knows. */
+export function coverageOf(texts: readonly string[], { terms }: Vocabulary): Coverage {
+  const known = new Set(terms);
+  let [all, found, unknownTexts] = [0, 0, 0];
+  for (const text of texts) {
+    const own = termsOf(text);
+    const inside = own.filter((term) => known.has(term)).length;
+    all += own.length;
+    found += inside;
+    if (inside === 0) unknownTexts++;
+  }
+  return { unknownTexts, knownTerms: all > 0 ? found / all : 0 };
+}

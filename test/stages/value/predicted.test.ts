@@ -70,6 +70,27 @@ describe('value/predicted', () => {
     expect((await same.stage.run(ids, stageEvent())).value[0]).to.be.closeTo(0.3, 1e-12);
   });
 
+  it('warns of questions that are unlike the labelled ones, and refuses data that share no word with them', async () => {
+    const unlike = await make({ file: written(records) });
+    await unlike.stage.prepare!(
+      datasetOf([
+        { id: 'a', question: 'what is the sum of 7 and 8?' },
+        { id: 'b', question: 'Berechne drei plus vier mal acht hoch zwei!' },
+      ]),
+    );
+    expect(unlike.notices).to.have.length(2);
+    expect(unlike.notices[1])
+      .to.contain('warning')
+      .and.to.contain('50% of the words, numbers and signs of the 2 questions');
+    expect(unlike.notices[1]).to.contain('none at all of 1 of them');
+    const none = await make({ file: written(records) });
+    const error = await errorOf(
+      () => none.stage.prepare!(datasetOf([{ id: 'a', question: 'Berechne drei plus vier!' }])),
+      'data/value',
+    );
+    expect(error.message).to.contain('No question of the data');
+  });
+
   it('takes points over the full marks as label, and CSV', async () => {
     const file = join(folder, 'labelled.csv');
     const rows = records.map(({ question, value }) => `"${question}",${100 * value},100`);
