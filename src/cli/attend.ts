@@ -1,3 +1,5 @@
+import { RlevError } from '../core/errors.ts';
+import { namesModule } from '../pipeline/file/own-stages.ts';
 import type { CarryOutOptions, RunEvent, RunResult } from '../pipeline/run/carry-out.ts';
 import { closing, summaryOf } from './closing.ts';
 import { onInterrupt } from './interrupt.ts';
@@ -39,7 +41,7 @@ export async function attend({ json, run, opened }: Attended): Promise<void> {
     else say(closing(open!.pipeline, result));
   } catch (error) {
     progress.end(false);
-    if (open) say(leftBehind(open.directory!));
+    if (open) say(leftBehind(open, error));
     throw error;
   } finally {
     release();
@@ -53,9 +55,16 @@ function policyOf({ assembly: { policy } }: Opened): string | undefined {
   return `policy: ${parameters.toLocaleString('en')} parameters${beside} on ${engine} (${device})`;
 }
 
-function leftBehind(directory: string): string {
-  return [
-    `What was recorded until now is in ${directory}, and is valid. To go on from there:`,
-    `  npx rlev resume ${directory}`,
-  ].join('\n');
+/** How to go on. A run is resumed by the same code only, and what a stage of one's own did wrong is mended in its code. */
+export function leftBehind(
+  { directory, pipeline }: Pick<Opened, 'directory' | 'pipeline'>,
+  error: unknown,
+): string {
+  const valid = `What was recorded until now is in ${directory}, and is valid.`;
+  const isOfStage =
+    error instanceof RlevError && (error.code === 'stage/contract' || error.code === 'stage/failed');
+  const stages = [pipeline, ...pipeline.evaluate].flatMap((flow) => flow.stages);
+  return isOfStage && stages.some(({ use }) => namesModule(use))
+    ? `${valid} A stage whose code is changed needs a new run:\n  npx rlev train ${pipeline.file}`
+    : `${valid} To go on from there:\n  npx rlev resume ${directory}`;
 }

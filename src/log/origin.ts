@@ -23,8 +23,16 @@ export async function originOf(known: Pick<RunOrigin, 'data' | 'policy'>): Promi
   return { versions, cpu: await cpuFeatures(), ...known };
 }
 
-/** What differs between two headers, as `versions.node: 20.0.0, not 22.0.0`; empty where a run can be continued. */
-export function headerDifferences(recorded: RunOrigin, now: RunOrigin): string[] {
+/**
+ * What differs between two headers, as `versions.node: recorded 20.0.0, now 22.0.0`; empty where a run can be continued.
+ *
+ * @param names of the two
+ */
+export function headerDifferences(
+  recorded: RunOrigin,
+  now: RunOrigin,
+  [first, second]: readonly [string, string] = ['recorded', 'now'],
+): string[] {
   const fields = ({ versions, cpu, data, policy }: RunOrigin): Map<string, string> =>
     new Map([
       ...Object.entries(versions).map(([k, v]) => [`versions.${k}`, v] as const),
@@ -37,7 +45,9 @@ export function headerDifferences(recorded: RunOrigin, now: RunOrigin): string[]
   const names = [...new Set([...before.keys(), ...after.keys()])];
   return names
     .filter((name) => before.get(name) !== after.get(name))
-    .map((name) => `${name}: ${before.get(name) ?? 'absent'}, not ${after.get(name) ?? 'absent'}`);
+    .map(
+      (name) => `${name}: ${first} ${before.get(name) ?? 'absent'}, ${second} ${after.get(name) ?? 'absent'}`,
+    );
 }
 
 /** The instruction sets by which numerical libraries choose their kernels; the model's name where none are told. */

@@ -21,9 +21,9 @@ describe('log/origin', () => {
     expect(headerDifferences(origin, { ...origin })).to.deep.equal([]);
     const other = { ...origin, versions: { ...origin.versions, node: '22.0.0' }, cpu: ['avx2'], data: {} };
     expect(headerDifferences(origin, other)).to.deep.equal([
-      'versions.node: 20.0.0, not 22.0.0',
-      `data.train.jsonl: ${'0'.repeat(64)}, not absent`,
-      'cpu: avx2 fma, not avx2',
+      'versions.node: recorded 20.0.0, now 22.0.0',
+      `data.train.jsonl: recorded ${'0'.repeat(64)}, now absent`,
+      'cpu: recorded avx2 fma, now avx2',
     ]);
   });
 });

@@ -138,7 +138,7 @@ async function compareRuns(
     runs: [left.log.directory, right.log.directory],
     identical: differing + alone[0] + alone[1] === 0,
     pipeline: keyDifferences(left.pipeline, right.pipeline),
-    origin: headerDifferences(left.log.header, right.log.header),
+    origin: headerDifferences(left.log.header, right.log.header, ['first', 'second']),
     events: { equal, differing, alone },
     first: first && (place as NonNullable<RunDiff['first']>),
     columns: Object.fromEntries([...columns].map(([scope, diffs]) => [scope, diffs.result()])),

@@ -140,7 +140,7 @@ describe('resume', function () {
     }));
     const before = await eventsOf(directory);
     const error = await errorOf(() => resume(directory, { catalogue }), 'run/mismatch');
-    expect(error.message).to.include(`versions.node: 18.0.0, not ${process.versions.node}`);
+    expect(error.message).to.include(`versions.node: recorded 18.0.0, now ${process.versions.node}`);
     expect(await eventsOf(directory)).to.deep.equal(before);
   });
 
