@@ -1,5 +1,4 @@
-import { stringify } from 'csv-stringify/sync';
-import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
+import type { ParquetWriter } from 'hyparquet-writer';
 import { allColumnsOf, type Batch, specsOf } from '../core/batch.ts';
 import {
   type AnyColumnData,
@@ -47,6 +46,8 @@ async function* jsonl(batches: AsyncIterable<Batch>): AsyncGenerator<string> {
 }
 
 async function* csv(batches: AsyncIterable<Batch>): AsyncGenerator<string> {
+  // loaded where it is used: every command would wait for it
+  const { stringify } = await import('csv-stringify/sync');
   let header = true;
   for await (const batch of batches) {
     const columns = batch.schema.fields.map((f) => f.name);
@@ -72,6 +73,7 @@ async function* arrow(batches: AsyncIterable<Batch>): AsyncGenerator<Uint8Array>
 const rowGroup = 10_000;
 
 async function* parquet(batches: AsyncIterable<Batch>): AsyncGenerator<Uint8Array> {
+  const { ByteWriter, ParquetWriter } = await import('hyparquet-writer');
   const bytes = new ByteWriter();
   const take = (): Uint8Array => {
     const chunk = bytes.getBytes().slice();
