@@ -136,7 +136,7 @@ export function corrupt(
 }
 
 /** A run can be cut back before a damaged event; without its header and what names its files it is none. */
-function wayOut(file: string, line: number | undefined): string {
+export function wayOut(file: string, line: number | undefined): string {
   const [, run, name] = /^(.*)\/(journal\.ndjson|events\/.*|checkpoints\/.*)$/.exec(file) ?? [];
   if (run === undefined || (name === 'journal.ndjson' && line === 1))
     return 'Nothing was changed. Take the file from a copy of the run, if there is one.';

@@ -7,7 +7,7 @@ import type { JournalEntry, Remnant, RunHeader, Scope } from './event-log.ts';
 import { ioError, type LogFiles, nodeFiles } from './files.ts';
 import { cohortsOf, promptRowOf } from './join.ts';
 import { keyText, readEntries, toEntry, toHeader } from './journal.ts';
-import { corrupt, readLines } from './lines.ts';
+import { corrupt, readLines, wayOut } from './lines.ts';
 import { type LockOwner, lockHolder, type Processes } from './lock.ts';
 import { foldRounds } from './rounds.ts';
 import { type LogOptions, requireRun } from './run-directory.ts';
@@ -233,6 +233,7 @@ function unlike({ seq, key }: JournalEntry, journal: string, what: string): Rlev
     message: `Event ${seq} (${key.stage}, step ${key.step} of ${key.scope}): ${what}.`,
     value: seq,
     place: { file: journal, line: seq + 1 },
+    help: wayOut(journal, seq + 1),
   });
 }
 
