@@ -66,7 +66,7 @@ stages:
     writeFileSync(file('one.mjs'), one.replace('1', '2'));
     const error = await errorOf(() => resume(directory, { catalogue }));
     expect(error.code).to.equal('run/mismatch');
-    expect(error.message).to.match(/data\.code one\.mjs: \w{64}, not \w{64}\.\n/);
+    expect(error.message).to.match(/data\.code one\.mjs: recorded \w{64}, now \w{64}\.\n/);
     writeFileSync(file('one.mjs'), one);
     expect((await resume(directory, { catalogue })).steps).to.equal(3);
   });
