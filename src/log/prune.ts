@@ -35,13 +35,13 @@ export async function planPrune(
   const log = await openRun(directory, { files, write: false });
   const there: string[] = [];
   const lastStep = new Map<string, number>();
-  const trained = new Map<string, number>();
+  const trained = new Set<string>();
   let newest = 0;
   try {
     for await (const { kind, key, segment, data } of log.entries()) {
       if (segment) lastStep.set(segment.file, Math.max(key.step, lastStep.get(segment.file) ?? 0));
+      if (segment && key.scope === 'train') trained.add(segment.file);
       const path = kind === 'checkpoint' ? String(data?.directory) : undefined;
-      if (segment && key.scope === 'train') trained.set(segment.file, lastStep.get(segment.file)!);
       if (!path || (await files.list(`${directory}/${path}`)).length === 0) continue;
       there.push(path);
       newest = key.step;
@@ -54,7 +54,7 @@ export async function planPrune(
     old.map(async ([file]) => ({ file, bytes: (await files.size(`${directory}/${file}`)) ?? 0 })),
   );
   const gone = sized.filter(({ bytes }) => bytes > 0);
-  const isNeeded = gone.some(({ file }) => (trained.get(file) ?? -1) >= newest);
+  const isNeeded = gone.some(({ file }) => trained.has(file) && lastStep.get(file)! >= newest);
   return {
     directory,
     ...(isNeeded && { needed: newest }),
